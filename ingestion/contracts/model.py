@@ -1,0 +1,203 @@
+"""What a contract file says, as plain immutable objects.
+
+A contract is a JSON Schema (draft 2020-12) with a few keywords of ours:
+
+- `x-source`, `x-table`, `x-version`, `x-carrier`, `x-key`, `x-max-bytes` describe the table;
+- `x-event-time` names the field whose UTC date is `event_date`;
+- `x-union` says that exactly the member named by the discriminator is filled;
+- on a field, `x-column` renames it in the raw table, `x-pii` (id, ip, url) replaces it before
+  anything is written, `x-pseudonym` adds a column with its keyed pseudonym, `x-consent` names the
+  boolean that must be true for it to be kept, `x-scale`, `x-length`, `x-minimum` and `x-maximum`
+  bound its value, and `x-flatten` turns the leaves of an object into columns of the raw table.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, cast
+
+FieldType = Literal["str", "uuid", "int", "bool", "dec", "ts", "date", "enum", "struct"]
+Pii = Literal["id", "ip", "url"]
+Carrier = Literal["kafka", "jsonl", "csv", "sql", "rest"]
+
+_JSON_TYPES: dict[str, FieldType] = {
+    "string": "str",
+    "integer": "int",
+    "boolean": "bool",
+    "object": "struct",
+}
+_FORMATS: dict[str, FieldType] = {
+    "date-time": "ts",
+    "date": "date",
+    "decimal": "dec",
+    "uuid": "uuid",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One declared field.
+
+    Attributes:
+        name: Its name on the wire.
+        column: Its name in the raw table (of the leaf, inside its struct if it has one).
+        type: `dec` is decimal text on the wire and decimal(38, 9) in the lake; `ts` is RFC 3339
+            with a zone on the wire and a UTC timestamp in microseconds in the lake.
+        required: A required field may be neither missing nor null.
+        description: What it means, and its unit.
+        values: The allowed values of an enum.
+        pii: How the value is replaced before it is written.
+        consent: Dotted path, within the same object, of the boolean that must be true to keep it.
+        pseudonym: Extra column that carries the keyed pseudonym of a value that is itself kept.
+        fields: The fields of a struct.
+        flatten: The leaves of this struct are columns of the table itself.
+        minimum: Least allowed value of a number.
+        maximum: Greatest allowed value of a number.
+        scale: Most decimals a decimal may have.
+        min_length: Least number of characters.
+        length: Exact number of characters.
+    """
+
+    name: str
+    column: str
+    type: FieldType
+    required: bool
+    description: str
+    values: tuple[str, ...] = ()
+    pii: Pii | None = None
+    consent: str | None = None
+    pseudonym: str | None = None
+    fields: tuple["Field", ...] = ()
+    flatten: bool = False
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    scale: int | None = None
+    min_length: int = 0
+    length: int | None = None
+
+    @classmethod
+    def parse(cls, name: str, node: dict[str, Any], required: bool) -> "Field":
+        """Read one property of a contract file.
+
+        Raises:
+            ValueError: The property uses a type or a keyword that contracts do not have.
+        """
+        types = [node["type"]] if isinstance(node["type"], str) else list(node["type"])
+        json_type = next(kind for kind in types if kind != "null")
+        if json_type not in _JSON_TYPES or required == ("null" in types):
+            raise ValueError(f"field {name}: type {types} with required={required}")
+        kind = _JSON_TYPES[json_type]
+        if "enum" in node:
+            kind = "enum"
+        elif "format" in node:
+            kind = _FORMATS[node["format"]]
+        minimum = node.get("minimum", node.get("x-minimum"))
+        maximum = node.get("maximum", node.get("x-maximum"))
+        return cls(
+            name=name,
+            column=node.get("x-column", name),
+            type=kind,
+            required=required,
+            description=node["description"],
+            values=tuple(value for value in node.get("enum", ()) if value is not None),
+            pii=cast("Pii | None", node.get("x-pii")),
+            consent=node.get("x-consent"),
+            pseudonym=node.get("x-pseudonym"),
+            fields=parse_fields(node) if kind == "struct" else (),
+            flatten=node.get("x-flatten", False),
+            minimum=None if minimum is None else Decimal(minimum),
+            maximum=None if maximum is None else Decimal(maximum),
+            scale=node.get("x-scale"),
+            min_length=node.get("minLength", 0),
+            length=node.get("x-length"),
+        )
+
+
+def parse_fields(node: dict[str, Any]) -> tuple[Field, ...]:
+    """The declared fields of an object, in the order of the file."""
+    required = set(node["required"])
+    return tuple(
+        Field.parse(name, prop, name in required) for name, prop in node["properties"].items()
+    )
+
+
+@dataclass(frozen=True)
+class Union:
+    """Exactly the member that the discriminator names is filled."""
+
+    discriminator: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One version of the contract of one topic, file kind or SQL table.
+
+    Attributes:
+        source: Source system, such as `ad_events`.
+        table: Topic, file kind or SQL table, such as `events`.
+        version: Version of the contract, from 1.
+        description: What a record is.
+        carrier: How records arrive.
+        key: Fields that identify the record's business object; empty where position decides.
+        event_time: Field whose UTC date is `event_date`; None for tables without events.
+        union: Payload rule of an envelope.
+        max_record_bytes: Longest record that is accepted, in bytes.
+        fields: The declared fields.
+    """
+
+    source: str
+    table: str
+    version: int
+    description: str
+    carrier: Carrier
+    key: tuple[str, ...]
+    event_time: str | None
+    union: Union | None
+    max_record_bytes: int
+    fields: tuple[Field, ...]
+
+    @classmethod
+    def parse(cls, node: dict[str, Any]) -> "Contract":
+        """Read a contract file."""
+        union = node.get("x-union")
+        return cls(
+            source=node["x-source"],
+            table=node["x-table"],
+            version=node["x-version"],
+            description=node["description"],
+            carrier=node["x-carrier"],
+            key=tuple(node["x-key"]),
+            event_time=node.get("x-event-time"),
+            union=Union(union["discriminator"], tuple(union["members"])) if union else None,
+            max_record_bytes=node["x-max-bytes"],
+            fields=parse_fields(node),
+        )
+
+    @property
+    def name(self) -> str:
+        """`<source>.<table>`, as people and the ledger name it."""
+        return f"{self.source}.{self.table}"
+
+    @property
+    def namespace(self) -> str:
+        """Iceberg namespace and warehouse schema of the raw table."""
+        return f"raw_{self.source}"
+
+    @property
+    def identifier(self) -> tuple[str, str]:
+        """Iceberg identifier of the raw table."""
+        return (self.namespace, self.table)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether the table is partitioned by the date of its events."""
+        return self.event_time is not None
+
+    def column_fields(self) -> Iterator[Field]:
+        """The fields that become columns of the raw table, structs of `x-flatten` dissolved."""
+        for field in self.fields:
+            if field.flatten:
+                yield from field.fields
+            else:
+                yield field
