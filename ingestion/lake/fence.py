@@ -1,0 +1,167 @@
+"""The fenced commit: the only way anything gets into the lake.
+
+Rows and the claim of what they are go into one Iceberg commit. The table is loaded once a try,
+the claim is compared with what that very object says, and the commit fails if anybody else
+committed in between, since even a commit without rows makes a snapshot. After any exception the
+table is loaded again and asked whether the commit is in; nothing is repeated blindly.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import parquet_file_to_data_file
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.table.update.snapshot import ExpireSnapshots
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
+from ingestion.lake.durable import local_path
+from ingestion.lake.files import DataFile
+from ingestion.lake.pointers import write_pointer
+
+COMMIT_ID: Final = "adx.commit"
+_MOST_SNAPSHOTS: Final = 100
+_KEPT_SNAPSHOTS: Final = 20
+"""600 snapshots make a commit take 0.5 s; pins name exact metadata files and files are never
+deleted by a commit, so the newest metadata can forget old snapshots."""
+_PATIENCE_SECONDS: Final = 120
+_EPOCH: Final = date(1970, 1, 1)
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True)
+class Append(Generic[Outcome]):
+    """What one try wants to commit.
+
+    Attributes:
+        files: Data files to add; none makes an empty append, which still detects conflicts.
+        properties: Table properties to set in the same commit.
+        ingest_seq: The number that every row of the files must carry; None where rows have none.
+        outcome: What the caller gets when the commit is in.
+    """
+
+    files: Sequence[DataFile]
+    properties: Mapping[str, str]
+    ingest_seq: int | None
+    outcome: Callable[[int], Outcome]
+    """Called with the snapshot id of the commit."""
+
+
+class Fence:
+    """Commits to tables of one catalog."""
+
+    def __init__(self, lake: Path, catalog: Catalog) -> None:
+        self._lake = lake
+        self._catalog = catalog
+
+    def commit(
+        self,
+        identifier: tuple[str, str],
+        plan: Callable[[Table], Append[Outcome] | Outcome],
+    ) -> Outcome:
+        """Commit what `plan` asks for, planning again after every lost race.
+
+        Args:
+            identifier: Namespace and name of the table.
+            plan: Looks at the table and says what to append, or gives the outcome right away if
+                there is nothing to do. Raises to give up. It is called once a try, and the
+                commit is made on the same table object.
+
+        Raises:
+            AdxError: The table was too busy for two minutes.
+        """
+        commit_id = uuid.uuid4().hex
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        tries = 0
+        while True:
+            table = self._catalog.load_table(identifier)
+            append = plan(table)
+            if not isinstance(append, Append):
+                write_pointer(self._lake, table)
+                return append
+            failpoint("lake.before_metadata")
+            try:
+                _commit(table, append, commit_id)
+            except CommitFailedException:
+                # A definite no: nobody can have seen the files, and the next try has its own.
+                if time.monotonic() > deadline:
+                    raise AdxError(
+                        f"{'.'.join(identifier)} was too busy for {_PATIENCE_SECONDS} s.",
+                        remedy="Stop one of the writers, or try again when they are done.",
+                        exit_code=ExitCode.BUSY,
+                    ) from None
+                tries += 1
+                time.sleep(random.uniform(0.01, 0.05) * min(tries, 10))
+                continue
+            except Exception:
+                table = self._catalog.load_table(identifier)
+                snapshot = _own_snapshot(table, commit_id)
+                if snapshot is None:
+                    raise
+            failpoint("lake.after_swap")
+            write_pointer(self._lake, table)
+            failpoint("lake.after_pointer")
+            own = _own_snapshot(table, commit_id)
+            return append.outcome(own.snapshot_id if own is not None else 0)
+
+
+def _own_snapshot(table: Table, commit_id: str) -> Snapshot | None:
+    for snapshot in reversed(table.snapshots()):
+        summary = snapshot.summary
+        if summary is not None and summary.additional_properties.get(COMMIT_ID) == commit_id:
+            return snapshot
+    return None
+
+
+def _commit(table: Table, append: Append[Any], commit_id: str) -> None:
+    data_files = [_iceberg_file(table, file, append.ingest_seq) for file in append.files]
+    with table.transaction() as transaction:
+        summary = {COMMIT_ID: commit_id}
+        update = transaction.update_snapshot(snapshot_properties=summary).merge_append()
+        with update as snapshot:
+            for data_file in data_files:
+                snapshot.append_data_file(data_file)
+        transaction.set_properties(dict(append.properties))
+        known = sorted(table.snapshots(), key=lambda item: item.sequence_number or 0)
+        if len(known) >= _MOST_SNAPSHOTS:
+            forgotten = [item.snapshot_id for item in known[:-_KEPT_SNAPSHOTS]]
+            ExpireSnapshots(transaction).by_ids(forgotten).commit()
+
+
+def _iceberg_file(table: Table, file: DataFile, ingest_seq: int | None) -> Any:
+    """The manifest entry of a data file, from its footer, checked against its descriptor.
+
+    Raises:
+        ValueError: The file is not what its descriptor says, or carries another `_ingest_seq`.
+    """
+    if not local_path(file.path).is_relative_to(local_path(table.location())):
+        raise ValueError(f"{file.path} does not lie in the table {'.'.join(table.name())}")
+    entry = parquet_file_to_data_file(table.io, table.metadata, file.path)
+    day = entry.partition[0] if len(table.spec().fields) else None
+    found = (entry.record_count, entry.file_size_in_bytes, _iso_date(day))
+    if found != (file.rows, file.bytes, file.partition_date):
+        raise ValueError(f"{file.path} holds {found}, its descriptor says otherwise: {file}")
+    if ingest_seq is not None:
+        field_id = table.schema().find_field("_ingest_seq").field_id
+        bounds = {
+            int.from_bytes(bound[field_id], "little", signed=True)
+            for bound in (entry.lower_bounds, entry.upper_bounds)
+        }
+        if bounds != {ingest_seq}:
+            raise ValueError(f"{file.path} carries _ingest_seq {bounds}, not {ingest_seq}")
+    return entry
+
+
+def _iso_date(days: int | None) -> str | None:
+    """ISO date of a partition value, which Iceberg keeps as days since 1970."""
+    return None if days is None else (_EPOCH + timedelta(days=days)).isoformat()

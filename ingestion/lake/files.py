@@ -1,0 +1,141 @@
+"""Writes data files of a raw table; needs no catalog, so Spark executors can do it.
+
+A file holds rows of one partition date (failed events have none: the null partition), carries the
+field ids of its table, and is named `<random>-<sha256 of its bytes>.parquet`: the manifest that
+lists it thereby also says what it must contain, and a changed file gives itself away.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ingestion.contracts import Contract
+from ingestion.contracts.schema import partition_column
+from ingestion.failpoints import failpoint
+from ingestion.lake.durable import local_path, make_folder, write_file
+from ingestion.lake.problems import storage_errors
+from ingestion.lake.schema import leaf_names, personal_columns, raw_file_schema
+
+_ROW_GROUP_ROWS: Final = 262_144
+NULL_PARTITION: Final = "__HIVE_DEFAULT_PARTITION__"
+"""Folder of rows without a date, as every Parquet reader that knows Hive folders expects it."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """What a commit needs to know of a data file; plain values, so that it travels as JSON.
+
+    Attributes:
+        path: Full location of the file.
+        partition_date: ISO date of all its rows; None for failed events.
+        rows: Rows in the file, good and failed.
+        failed: Rows with an `_error`.
+        bytes: Size of the file.
+    """
+
+    path: str
+    partition_date: str | None
+    rows: int
+    failed: int
+    bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The descriptor as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "DataFile":
+        """Read what `to_dict` gave."""
+        return cls(**values)
+
+
+def write_data_files(rows: pa.Table, contract: Contract, location: str) -> list[DataFile]:
+    """Write rows as data files of a raw table; they count only once a commit lists them.
+
+    Args:
+        rows: Rows in the raw schema of the contract, `_ingest_seq` and `_loaded_at` stamped.
+        contract: The contract of the table.
+        location: Location of the table (`Lake.location`).
+
+    Returns:
+        One descriptor a file, ordered by date, the null partition first; none for no rows. All
+        files are on disk under their final names.
+
+    Raises:
+        AdxError: The folder cannot be written or the disk is full.
+        ValueError: The rows are not in the raw schema.
+    """
+    schema = raw_file_schema(contract)
+    if not rows.schema.equals(schema):
+        raise ValueError(f"{contract.name}: rows are not in the raw schema:\n{rows.schema}")
+    statistics = leaf_names(schema, frozenset(personal_columns(contract)))
+    column = partition_column(contract)
+    with storage_errors(local_path(location)):
+        return [
+            _write(part.cast(schema), day, statistics, local_path(location) / "data", column)
+            for day, part in _by_date(rows, column)
+        ]
+
+
+def _by_date(rows: pa.Table, column: str) -> Iterator[tuple[date | None, pa.Table]]:
+    """Split rows by date, keeping their order within a date."""
+    days = rows.column(column).combine_chunks()
+    counts = pc.value_counts(days)
+    if len(counts) > 1:
+        order = pc.array_sort_indices(days, null_placement="at_start")
+        rows = rows.take(order)
+    found = zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
+    start = 0
+    for day, count in sorted(found, key=lambda item: item[0] or date.min):
+        yield day, rows.slice(start, count)
+        start += count
+
+
+def _write(
+    rows: pa.Table, day: date | None, statistics: list[str], folder: Path, column: str
+) -> DataFile:
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows,
+        sink,
+        compression="zstd",
+        write_statistics=statistics,
+        row_group_size=_ROW_GROUP_ROWS,
+        store_schema=False,
+        coerce_timestamps="us",
+    )
+    content = memoryview(sink.getvalue())
+    digest = hashlib.sha256(content).hexdigest()
+    text = day.isoformat() if day is not None else None
+    target = folder / f"{column}={text or NULL_PARTITION}"
+    make_folder(target)
+    path = target / f"{uuid.uuid4().hex[:16]}-{digest}.parquet"
+    write_file(path, content, before_rename=lambda: failpoint("lake.before_rename"))
+    failed = rows.num_rows - pc.struct_field(rows.column("_error"), "reason").null_count
+    return DataFile(str(path), text, rows.num_rows, failed, len(content))
+
+
+def expected_sha256(path: str) -> str:
+    """The hash that a data file must have, from its name.
+
+    Raises:
+        ValueError: The name has no hash.
+    """
+    stem = Path(path).stem
+    _, separator, digest = stem.rpartition("-")
+    if not separator or len(digest) != 64:
+        raise ValueError(f"{path} does not carry the hash of its content in its name")
+    return digest
+
+
+def total(files: Sequence[DataFile]) -> tuple[int, int]:
+    """Rows and failed rows of some files."""
+    return sum(file.rows for file in files), sum(file.failed for file in files)
