@@ -22,8 +22,12 @@ class Settings(BaseSettings):
         home: Folder for all that the platform keeps (lake, keys, broker, warehouse).
         kafka_bootstrap: `host:port` of the Kafka broker.
         kafka_partitions: Partitions of a topic that is created.
+        kafka_topic_prefix: What stands before the topics' names on a cluster that is shared.
+        kafka_options: More librdkafka settings of every client (TLS, SASL), as a JSON object.
         stream_batch_records: Most records one micro-batch takes.
         stream_interval_seconds: Pause between micro-batches of the continuous service.
+        spark_master: Spark's master URL.
+        spark_memory: Memory of the Spark driver, such as `1g`.
         campaigns_url: SQLAlchemy URL of the campaigns database; by default the ad world's.
         fx_url: Base URL of the FX API; by default the ad world's server is started for a landing.
         duckdb_threads: Threads DuckDB may use.
@@ -38,8 +42,12 @@ class Settings(BaseSettings):
     home: Path = PROJECT_ROOT / ".adx"
     kafka_bootstrap: str = "127.0.0.1:19092"
     kafka_partitions: int = Field(default=4, ge=1)
+    kafka_topic_prefix: str = ""
+    kafka_options: dict[str, str] = {}
     stream_batch_records: int = Field(default=1_000_000, ge=1)
     stream_interval_seconds: float = Field(default=5.0, gt=0)
+    spark_master: str = "local[2]"
+    spark_memory: str = "1g"
     campaigns_url: str | None = None
     fx_url: str | None = None
     duckdb_threads: int = Field(default=2, ge=1)
@@ -89,6 +97,10 @@ class Settings(BaseSettings):
     def dagster(self) -> Path:
         """Dagster's own storage."""
         return self.home / "dagster"
+
+    def topic(self, name: str) -> str:
+        """Name on the cluster of the topic that contracts call `name`."""
+        return self.kafka_topic_prefix + name
 
 
 def load_settings() -> Settings:
