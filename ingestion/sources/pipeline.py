@@ -1,0 +1,210 @@
+"""One raw table's dlt pipeline: locked, drained, then loaded in one fenced commit a package.
+
+A run goes: lock, drain what a dead process left, read the position back from the table, extract
+and commit. dlt takes no lock of its own, and `run(data)` with work pending ignores `data`; hence
+the order.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import new_table
+from dlt.common.storages.load_package import load_package_state
+from dlt.extract import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from ingestion.contracts import Contract, raw_schema
+from ingestion.errors import AdxError
+from ingestion.failpoints import failpoint
+from ingestion.lake import BatchState, CommitResult, Lake
+from ingestion.settings import Settings
+from ingestion.sources.lake_destination import (
+    LakeDestination,
+    PackageClaim,
+    StaleStateError,
+    claim_package,
+)
+from ingestion.sources.locks import exclusive
+
+_FROZEN = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+_LOCK_WAIT_SECONDS = 60.0
+
+
+class StalePackageError(Exception):
+    """What was extracted is out of date; read the position again and plan anew."""
+
+
+def configure_dlt(settings: Settings) -> None:
+    """Keep dlt inside our folders, silent and offline.
+
+    Without this it writes `~/.dlt`, reads `.dlt/` of the current folder and sends telemetry.
+    """
+    settings.dlt.mkdir(parents=True, exist_ok=True)
+    os.environ.update(
+        {
+            "DLT_DATA_DIR": str(settings.dlt),
+            "DLT_PROJECT_DIR": str(settings.dlt),
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "RUNTIME__LOG_LEVEL": "CRITICAL",
+            "LOAD__WORKERS": "1",
+            "LOAD__DELETE_COMPLETED_JOBS": "true",
+            "NORMALIZE__WORKERS": "1",
+            "SCHEMA__NAMING": "direct",
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a package claims.
+
+    Attributes:
+        position: Position in the source after the package, JSON-able.
+        files: Files in the package, `{sha256: name}`.
+    """
+
+    position: Any
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class TablePipeline:
+    """The dlt pipeline of one raw table; made by `open_pipeline`, which holds its lock.
+
+    Args:
+        settings: Where dlt's working folder lies.
+        lake: The open lake.
+        contract: The contract of the table.
+    """
+
+    def __init__(self, settings: Settings, lake: Lake, contract: Contract) -> None:
+        self.contract = contract
+        self._lake = lake
+        self._follows = ""
+        self._destination = LakeDestination(lake, contract)
+        self.name = f"{contract.source}_{contract.table}"
+        self._folder = str(settings.dlt)
+        self._pipeline = self._connect()
+
+    def _connect(self) -> Any:
+        return dlt.pipeline(
+            pipeline_name=self.name,
+            pipelines_dir=self._folder,
+            destination=self._destination,
+        )
+
+    def drain(self) -> list[CommitResult]:
+        """Commit the packages that a dead process left; stale and damaged ones are dropped.
+
+        Afterwards the local state is that of the table's newest commit.
+        """
+        before = len(self._destination.results)
+        self._pipeline.activate()
+        try:
+            while self._pipeline.has_pending_data:
+                self._finish()
+        except (StalePackageError, PipelineStepFailed):
+            # stale, or damaged by the crash: the source still has it, the lake knows what is in
+            self._pipeline.drop()
+            self._pipeline = self._connect()
+        self._read_position()
+        return self._destination.results[before:]
+
+    def _read_position(self) -> None:
+        # in this order: a commit in between makes the next package stale, never wrong
+        batch = self._lake.head(self.contract).claims.batch
+        self._follows = batch.get(self.name, BatchState()).last_load_id
+        self._pipeline.sync_destination()
+
+    @property
+    def position(self) -> Any:
+        """The position that the newest commit claimed; None before the first."""
+        sources = self._pipeline.state.get("sources", {})
+        return sources.get(self.name, {}).get("position")
+
+    def load(self, tables: Iterable[pa.Table], claim: Callable[[str], Claim]) -> CommitResult:
+        """Extract landed tables and commit them as one package.
+
+        Args:
+            tables: Rows in the contract's raw schema, good and failed together.
+            claim: Given the package's load id, what it claims; called before the first row.
+
+        Raises:
+            StalePackageError: Another process has committed since the position was read; nothing
+                was committed, and the position is that of the other process now.
+        """
+        self._pipeline.activate()
+        failpoint("dlt.before_extract")
+        self._pipeline.extract(self._source(tables, claim))
+        failpoint("dlt.after_extract")
+        try:
+            self._finish()
+        except StalePackageError:
+            self.drain()
+            raise
+        self._follows = self._lake.head(self.contract).claims.batch[self.name].last_load_id
+        return self._destination.results[-1]
+
+    def _source(self, tables: Iterable[pa.Table], claim: Callable[[str], Claim]) -> Any:
+        def rows() -> Iterator[pa.Table]:
+            load_id = load_package_state()["load_id"]
+            claimed = claim(load_id)
+            claim_package(
+                PackageClaim(
+                    position=claimed.position, files=claimed.files, follows=self._follows
+                )
+            )
+            # the load id makes every state differ from the one before: dlt ships no other
+            dlt.current.source_state().update(position=claimed.position, load_id=load_id)
+            yield from tables
+
+        resource = dlt.resource(
+            rows,
+            name=self.contract.table,
+            write_disposition="append",
+            schema_contract=_FROZEN,
+        )
+
+        return DltSource(self._declared(), self.name, [resource])
+
+    def _declared(self) -> Schema:
+        """dlt's schema with the columns of the contract, and so frozen from the first row on.
+
+        A new contract version adds its columns here, deliberately; nothing else can.
+        """
+        schema = Schema(self.name)
+        if self.name in self._pipeline.schemas:
+            schema = self._pipeline.schemas[self.name].clone()
+        columns = py_arrow_to_table_schema_columns(raw_schema(self.contract))
+        schema.update_table(new_table(self.contract.table, columns=list(columns.values())))
+        return schema
+
+    def _finish(self) -> None:
+        try:
+            self._pipeline.normalize()
+            self._pipeline.load()
+        except PipelineStepFailed as error:
+            cause = error.__cause__
+            if isinstance(cause, StaleStateError):
+                raise StalePackageError(self.name) from error
+            if isinstance(cause, AdxError):
+                raise cause from error
+            raise
+
+
+@contextmanager
+def open_pipeline(settings: Settings, lake: Lake, contract: Contract) -> Iterator[TablePipeline]:
+    """Lock the pipeline of a table for a block, and drain it.
+
+    Raises:
+        AdxError: Another process is landing this table.
+    """
+    lock = settings.dlt / f"{contract.source}_{contract.table}.lock"
+    with exclusive(lock, contract.name, _LOCK_WAIT_SECONDS):
+        yield TablePipeline(settings, lake, contract)
