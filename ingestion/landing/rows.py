@@ -1,0 +1,120 @@
+"""Rows of the raw table: from verdicts to Arrow, lineage beside them, order kept."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion.contracts import Contract, raw_schema
+from ingestion.contracts.schema import TIMESTAMP, lineage_schema, partition_column
+from ingestion.landing.context import LandingContext
+from ingestion.landing.privacy import to_columns
+from ingestion.landing.strict import dump_json
+from ingestion.landing.verdict import Verdict
+
+STAMPS = ("_contract_version", "_loaded_at", "_ingest_seq")
+
+
+@cache
+def body_schema(contract: Contract) -> pa.Schema:
+    """The raw schema without lineage: what is made of the record itself."""
+    lineage = {field.name for field in lineage_schema(contract)}
+    return pa.schema([field for field in raw_schema(contract) if field.name not in lineage])
+
+
+def position_names(contract: Contract) -> list[str]:
+    """The lineage columns that say where a record came from."""
+    names = [field.name for field in lineage_schema(contract)]
+    return [name for name in names if name not in {*STAMPS, "_is_deleted"}]
+
+
+def strict_rows(
+    context: LandingContext, verdicts: Sequence[Verdict], payloads: Sequence[bytes | None]
+) -> pa.Table:
+    """The rows of records that the strict parser judged, in `body_schema`.
+
+    Args:
+        context: The landing.
+        verdicts: One verdict a record.
+        payloads: The records as they came; None for a tombstone.
+    """
+    rows = [
+        _row(context, verdict, payload) for verdict, payload in zip(verdicts, payloads, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=body_schema(context.contract))
+
+
+def _row(context: LandingContext, verdict: Verdict, payload: bytes | None) -> dict[str, Any]:
+    contract = context.contract
+    row: dict[str, Any] = {}
+    if verdict.failure is None:
+        row = to_columns(contract.fields, verdict.values, context.keys.pseudonym_key())
+        if verdict.extras:
+            text = dump_json(verdict.extras).encode()
+            row["_extras"] = context.keys.encrypt(context.load_date, text)
+        if contract.event_time is not None:
+            row["event_date"] = _event_date(contract, verdict.values)
+    else:
+        row["_error"] = {
+            "reason": verdict.failure.reason,
+            "field": verdict.failure.field,
+            "message": verdict.failure.message,
+            "contract_version": contract.version,
+            "payload": (
+                None if payload is None else context.keys.encrypt(context.load_date, payload)
+            ),
+        }
+    if contract.event_time is None:
+        row[partition_column(contract)] = context.load_date
+    return row
+
+
+def _event_date(contract: Contract, values: dict[str, Any]) -> date | None:
+    for field in contract.fields:
+        if contract.event_time in (field.name, field.column):
+            moment: datetime | None = values[field.name]
+            return None if moment is None else moment.astimezone(UTC).date()
+    return None
+
+
+def merge(accepted: pa.Table, judged: pa.Table, is_judged: np.ndarray[Any, Any]) -> pa.Table:
+    """Put judged rows between the accepted ones, in the order of the records.
+
+    Args:
+        accepted: One row a record; where `is_judged` it holds nothing that counts.
+        judged: One row for each true of `is_judged`, in order.
+        is_judged: Which records the strict parser judged.
+    """
+    if not len(judged):
+        return accepted
+    places = np.arange(len(is_judged))
+    places[is_judged] = len(accepted) + np.arange(len(judged))
+    return pa.concat_tables([accepted, judged]).take(pa.array(places)).combine_chunks()
+
+
+def with_lineage(
+    context: LandingContext, body: pa.Table, lineage: pa.Table, deleted: pa.Array | None = None
+) -> pa.Table:
+    """The full raw rows: body, position, stamps; exactly `raw_schema`."""
+    schema = raw_schema(context.contract)
+    count = len(body)
+    stamps = {
+        "_contract_version": pa.scalar(context.contract.version, pa.int32()),
+        "_loaded_at": pa.scalar(context.loaded_at.astimezone(UTC), TIMESTAMP),
+        "_ingest_seq": pa.scalar(context.ingest_seq, pa.int64()),
+    }
+    columns = []
+    for field in schema:
+        if field.name in stamps:
+            column = pa.repeat(stamps[field.name], count)
+        elif field.name == "_is_deleted":
+            column = pa.repeat(False, count) if deleted is None else deleted
+        elif field.name in body.column_names:
+            column = body[field.name]
+        else:
+            column = lineage[field.name]
+        columns.append(column.cast(field.type))
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,302 @@
+"""The reference parser: what a contract means, decided for one record in plain Python.
+
+It is the only definition of a verdict. The vectorised path may accept a record sooner, but only
+one that this parser accepts with the same values; whatever it doubts ends here.
+
+The JSON module of Python is the base because it can be made exact: every duplicate key is seen
+(`object_pairs_hook`), numbers keep their text, NaN is refused. orjson is faster, but keeps the
+last of two equal keys without a word.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, cast
+
+from ingestion.contracts import Contract, Field
+from ingestion.landing.values import (
+    Number,
+    check_json_type,
+    convert,
+    describe,
+    missing,
+    read_text,
+)
+from ingestion.landing.verdict import Verdict, Violation
+
+MAX_DEPTH = 32
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SAFE_CAUSE = re.compile(r"[A-Za-z' ,]+")
+
+Reader = Callable[[Field, str, Any], Any]
+"""Turns what a carrier brought into a value of the declared JSON type, or raises a Violation."""
+
+
+class _DuplicateKeyError(ValueError):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def judge_json(contract: Contract, value: bytes | None, event_id: str | None = None) -> Verdict:
+    """The verdict on one JSON record.
+
+    Args:
+        contract: The contract of its table.
+        value: The record as it came; None for a tombstone.
+        event_id: `event_id` of the record's header, used where the value has none.
+    """
+    try:
+        return _judge(contract.fields, contract, _parse(contract, value), read_json, event_id)
+    except Violation as violation:
+        return Verdict(failure=violation.failure)
+
+
+def judge_texts(contract: Contract, texts: list[str]) -> Verdict:
+    """The verdict on the fields of one CSV record, in the contract's order; empty means null."""
+    record = {field.name: text or None for field, text in zip(contract.fields, texts, strict=True)}
+    try:
+        return _judge(contract.fields, contract, record, read_text, None)
+    except Violation as violation:
+        return Verdict(failure=violation.failure)
+
+
+def judge_row(
+    contract: Contract, row: Mapping[str, Any], reader: Reader, *, deleted: bool
+) -> Verdict:
+    """The verdict on one row of a SQL table.
+
+    A row that says that its key has gone from the source needs its key alone.
+    """
+    fields: Iterable[Field] = contract.fields
+    if deleted:
+        fields = _keys_required(contract)
+    try:
+        return _judge(fields, contract, dict(row), reader, None)
+    except Violation as violation:
+        return Verdict(failure=violation.failure)
+
+
+def read_json(field: Field, path: str, found: Any) -> Any:
+    """A JSON value of exactly the declared type, as it is."""
+    check_json_type(field, path, found)
+    return found
+
+
+@cache
+def _keys_required(contract: Contract) -> tuple[Field, ...]:
+    return tuple(replace(field, required=field.name in contract.key) for field in contract.fields)
+
+
+def _judge(
+    fields: Iterable[Field],
+    contract: Contract,
+    record: dict[str, Any],
+    reader: Reader,
+    event_id: str | None,
+) -> Verdict:
+    extras: dict[str, Any] = {}
+    typed = _check_types(tuple(fields), record, "", reader, extras)
+    if event_id is not None:
+        for field in contract.fields:
+            if field.column == "_event_id" and typed[field.name] is None:
+                typed[field.name] = event_id
+    values = _check_values(tuple(fields), typed, "")
+    if contract.union is not None:
+        _check_union(contract, values)
+    return Verdict(values, extras)
+
+
+def _check_types(
+    fields: tuple[Field, ...],
+    record: dict[str, Any],
+    prefix: str,
+    reader: Reader,
+    extras: dict[str, Any],
+) -> dict[str, Any]:
+    """Types and required fields of an object; every declared field gets an entry."""
+    typed: dict[str, Any] = {}
+    for field in fields:
+        path = prefix + field.name
+        found = record.get(field.name)
+        if found is None:
+            if field.required:
+                raise missing(path)
+            typed[field.name] = None
+            continue
+        typed[field.name] = reader(field, path, found)
+        if field.type == "struct":
+            typed[field.name] = _check_types(field.fields, found, f"{path}.", reader, extras)
+    declared = {field.name for field in fields}
+    for key, value in record.items():
+        if key not in declared:
+            extras[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = value
+    return typed
+
+
+def _check_values(fields: tuple[Field, ...], typed: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Values of an object whose types are right."""
+    values: dict[str, Any] = {}
+    for field in fields:
+        path, value = prefix + field.name, typed[field.name]
+        if value is not None:
+            if field.type == "struct":
+                value = _check_values(field.fields, value, f"{path}.")
+            else:
+                value = convert(field, path, value)
+        values[field.name] = value
+    return values
+
+
+def _check_union(contract: Contract, values: dict[str, Any]) -> None:
+    union = contract.union
+    if union is None:
+        return
+    chosen = values[union.discriminator]
+    for member in union.members:
+        if (values[member] is not None) != (member == chosen):
+            state = "missing or null" if member == chosen else "filled"
+            raise Violation(
+                "contract",
+                member,
+                f"{member} is {state}, but {union.discriminator} says {chosen}; "
+                "exactly the payload of that name must be filled.",
+            )
+
+
+def _parse(contract: Contract, value: bytes | None) -> dict[str, Any]:
+    if not value:
+        raise Violation("parse", None, "The record is empty (a tombstone or a blank line).")
+    if len(value) > contract.max_record_bytes:
+        raise Violation(
+            "oversize",
+            None,
+            f"The record has {len(value)} bytes; at most {contract.max_record_bytes} are allowed.",
+        )
+    try:
+        text = value.decode()
+    except UnicodeDecodeError as error:
+        raise Violation(
+            "parse", None, f"The record is not UTF-8 (first at byte {error.start})."
+        ) from error
+    if value.startswith(_BYTE_ORDER_MARK):
+        raise Violation("parse", None, "The record begins with a byte order mark.")
+    try:
+        document = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=Number,
+            parse_int=_integer,
+            parse_constant=_constant,
+        )
+    except _DuplicateKeyError as error:
+        known = error.key in _names(contract)
+        raise Violation(
+            "parse",
+            error.key if known else None,
+            f"The key {error.key} occurs twice in one object."
+            if known
+            else "An undeclared key occurs twice in one object.",
+        ) from error
+    except json.JSONDecodeError as error:
+        cause = _SAFE_CAUSE.match(error.msg)
+        raise Violation(
+            "parse",
+            None,
+            "The record is not exactly one JSON document (RFC 8259): "
+            f"{cause.group().strip() if cause else 'invalid'} at character {error.pos + 1}.",
+        ) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    _check_nesting(document)
+    if "\\u" in text:
+        _check_characters(document)
+    if not isinstance(document, dict):
+        raise Violation(
+            "schema", None, f"The record is {describe(document)}; the contract allows an object."
+        )
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKeyError(key)
+            seen.add(key)
+    return record
+
+
+def _integer(text: str) -> int | Number:
+    # 20 characters hold every 64-bit integer; Python refuses to convert thousands of digits.
+    return int(text) if len(text) <= 20 else Number(text)
+
+
+def _constant(text: str) -> Any:
+    raise json.JSONDecodeError(f"{text.lstrip('-')} is no JSON number", "", 0)
+
+
+@cache
+def _names(contract: Contract) -> frozenset[str]:
+    def walk(fields: tuple[Field, ...]) -> Iterator[str]:
+        for field in fields:
+            yield field.name
+            yield from walk(field.fields)
+
+    return frozenset(walk(contract.fields))
+
+
+def _too_deep() -> Violation:
+    return Violation("parse", None, f"The record is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _check_nesting(document: Any) -> None:
+    level, depth = [document], 0
+    while level := [node for node in level if isinstance(node, dict | list)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        level = [
+            child for node in level for child in (node.values() if isinstance(node, dict) else node)
+        ]
+
+
+def _check_characters(document: Any) -> None:
+    """Refuse what JSON can escape but no text of ours may hold: NUL and lone surrogates."""
+    pending: list[Any] = [document]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            pending.extend(node)
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, str):
+            _check_text(node)
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise Violation("parse", None, "A text holds the character NUL.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Violation("parse", None, "A text holds half a surrogate pair.")
+
+
+def dump_json(value: Any) -> str:
+    """JSON text of a parsed value, numbers exactly as they were written."""
+    match value:
+        case dict():
+            members = (f"{json.dumps(key)}:{dump_json(item)}" for key, item in value.items())
+            return "{" + ",".join(members) + "}"
+        case list():
+            return "[" + ",".join(dump_json(item) for item in value) + "]"
+        case Number():
+            return value.text
+        case None | bool() | int() | str():
+            return json.dumps(value)
+        case _:
+            return json.dumps(cast("object", str(value)))
