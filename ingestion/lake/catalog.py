@@ -17,7 +17,7 @@ CATALOG_FILE: Final = "catalog.db"
 _LOCK_SECONDS: Final = 30
 
 
-def open_catalog(folder: Path, *, create: bool = True) -> SqlCatalog:
+def open_catalog(folder: Path, *, recover: bool = False) -> SqlCatalog:
     """The catalog of the lake in a folder.
 
     `SqlCatalog` creates its tables when it finds none, and crashes when two processes do so at
@@ -25,7 +25,7 @@ def open_catalog(folder: Path, *, create: bool = True) -> SqlCatalog:
 
     Args:
         folder: Folder of the lake.
-        create: Whether a missing catalog is made.
+        recover: Make a missing catalog although the lake holds commits.
 
     Raises:
         AdxError: The catalog is missing though the lake holds commits.
@@ -34,7 +34,7 @@ def open_catalog(folder: Path, *, create: bool = True) -> SqlCatalog:
     path = folder / CATALOG_FILE
     with _exclusive(folder / ".catalog.lock"):
         if not path.exists():
-            if not create or (folder / "pointers").exists():
+            if (folder / "pointers").exists() and not recover:
                 raise AdxError(
                     f"The lake in {folder} has lost its catalog {path.name}.",
                     remedy=(

@@ -59,7 +59,9 @@ class BatchClaim:
         pipeline: Name of the pipeline; one pipeline feeds one table.
         load_id: Identifies the package; a package is committed once.
         position: Position in the source after the package, JSON-able.
-        files: Files the package holds, `{sha256: name}`; a file is loaded once.
+        files: Files the package holds, `{sha256: name}`; a file is loaded once. The name is what
+            `_source_file` says. Two contents of one name belong into two packages, because the
+            later one supersedes the earlier.
         state: State of the extractor after the package, as text; None keeps the one before.
         schema: Schema of the extractor, as text; None keeps the one before.
         follows: Load id that was the pipeline's last one when the package was extracted ("" for
@@ -73,6 +75,10 @@ class BatchClaim:
     state: str | None = None
     schema: str | None = None
     follows: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.files.values())) != len(self.files):
+            raise ValueError(f"{self.pipeline}: two contents under one name in {self.load_id}")
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,23 @@ def _by_date(rows: pa.Table, column: str) -> Iterator[tuple[date | None, pa.Tabl
 def _write(
     rows: pa.Table, day: date | None, statistics: list[str], folder: Path, column: str
 ) -> DataFile:
+    text = day.isoformat() if day is not None else None
+    path, size = write_parquet(rows, folder / f"{column}={text or NULL_PARTITION}", statistics)
+    failed = rows.num_rows - pc.struct_field(rows.column("_error"), "reason").null_count
+    return DataFile(str(path), text, rows.num_rows, failed, size)
+
+
+def write_parquet(rows: pa.Table, folder: Path, statistics: list[str] | bool) -> tuple[Path, int]:
+    """Write one Parquet file whose name carries the hash of its bytes.
+
+    Args:
+        rows: Rows with Iceberg field ids in their schema.
+        folder: Where the file goes; made if it is missing.
+        statistics: Columns that have statistics, or True for all.
+
+    Returns:
+        Its path and its size.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows,
@@ -114,13 +131,10 @@ def _write(
     )
     content = memoryview(sink.getvalue())
     digest = hashlib.sha256(content).hexdigest()
-    text = day.isoformat() if day is not None else None
-    target = folder / f"{column}={text or NULL_PARTITION}"
-    make_folder(target)
-    path = target / f"{uuid.uuid4().hex[:16]}-{digest}.parquet"
+    make_folder(folder)
+    path = folder / f"{uuid.uuid4().hex[:16]}-{digest}.parquet"
     write_file(path, content, before_rename=lambda: failpoint("lake.before_rename"))
-    failed = rows.num_rows - pc.struct_field(rows.column("_error"), "reason").null_count
-    return DataFile(str(path), text, rows.num_rows, failed, len(content))
+    return path, len(content)
 
 
 def expected_sha256(path: str) -> str:

@@ -1,0 +1,168 @@
+"""The `ops` tables: what must be remembered, append-only, in the lake itself.
+
+Each row has a `row_key`. Appending a row whose key is there adds nothing, so that an append that
+was retried, or replayed after a crash, leaves one row.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any, Final
+
+import pyarrow as pa
+from pyiceberg.expressions import In
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+
+from ingestion.contracts.schema import TIMESTAMP
+from ingestion.lake.schema import TABLE_PROPERTIES, iceberg_schema, with_field_ids
+
+NAMESPACE: Final = "ops"
+_KEYS: Final = "adx.keys"
+_KEYS_FLOOR: Final = "adx.keys-floor"
+_KEPT_KEYS: Final = 200
+
+
+@dataclass(frozen=True)
+class OpsTable:
+    """An `ops` table.
+
+    Attributes:
+        name: Its name in the namespace `ops`.
+        columns: Its columns after `row_key`.
+        key: The columns that make `row_key`.
+    """
+
+    name: str
+    columns: tuple[pa.Field, ...]
+    key: tuple[str, ...]
+
+    @property
+    def identifier(self) -> tuple[str, str]:
+        """Iceberg identifier."""
+        return (NAMESPACE, self.name)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema, `row_key` first."""
+        return pa.schema([pa.field("row_key", pa.string()), *self.columns])
+
+    @property
+    def iceberg_schema(self) -> Schema:
+        """Iceberg schema."""
+        return iceberg_schema(self.schema)
+
+    @property
+    def file_schema(self) -> pa.Schema:
+        """Arrow schema with field ids, as data files carry it."""
+        return with_field_ids(self.schema, self.iceberg_schema)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Properties the table is created with; whole bounds of the key, to find one quickly."""
+        return {**TABLE_PROPERTIES, "write.metadata.metrics.column.row_key": "full"}
+
+    def row_key(self, row: Mapping[str, Any]) -> str:
+        """The key of a row.
+
+        Raises:
+            ValueError: The row has a column that the table has not, or lacks a part of its key.
+        """
+        unknown = set(row) - {column.name for column in self.columns}
+        missing = [name for name in self.key if row.get(name) is None]
+        if unknown or missing:
+            raise ValueError(f"ops.{self.name}: unknown {sorted(unknown)}, missing {missing}")
+        return "|".join(str(row[name]) for name in self.key)
+
+
+def _texts(*names: str) -> list[pa.Field]:
+    return [pa.field(name, pa.string()) for name in names]
+
+
+def _numbers(*names: str) -> list[pa.Field]:
+    return [pa.field(name, pa.int64()) for name in names]
+
+
+PINS: Final = OpsTable(
+    name="pins",
+    columns=(
+        *_numbers("pin"),
+        pa.field("pinned_at", TIMESTAMP),
+        *_texts("source", "table_name", "metadata_location"),
+        *_numbers("snapshot_id", "from_seq", "to_seq"),
+    ),
+    key=("pin", "source", "table_name"),
+)
+"""One row a pin and raw table; rows with from_seq < _ingest_seq <= to_seq belong to the pin."""
+
+RUN_LEDGER: Final = OpsTable(
+    name="run_ledger",
+    columns=(
+        *_texts("run_id", "kind", "subject"),
+        pa.field("started_at", TIMESTAMP),
+        pa.field("finished_at", TIMESTAMP),
+        *_numbers("read", "loaded", "failed", "bytes", "ingest_seq"),
+        *_texts("details"),
+    ),
+    key=("run_id", "kind", "subject"),
+)
+"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish or verify;
+details is JSON text."""
+
+FILE_REGISTRY: Final = OpsTable(
+    name="file_registry",
+    columns=(
+        *_texts("source", "table_name", "status", "sha256", "delivery"),
+        *_texts("file_name", "supersedes", "reason", "load_id"),
+        *_numbers("rows", "failed", "bytes", "ingest_seq"),
+        pa.field("registered_at", TIMESTAMP),
+    ),
+    key=("source", "table_name", "status", "sha256", "delivery"),
+)
+"""One row a file that arrived. status is `loaded` (written by the commit that loaded it; delivery
+is empty, because a content is loaded once), `repeated` (the same content again) or `failed` (whole
+file in the error archive); for those two, delivery tells arrivals of one content apart."""
+
+OPS_TABLES: Final = {table.name: table for table in (PINS, RUN_LEDGER, FILE_REGISTRY)}
+
+
+def new_run_id(kind: str) -> str:
+    """An id for a run that sorts by time, which makes its ledger rows quick to find again."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{kind}-{token_hex(4)}"
+
+
+def arrow_rows(table: OpsTable, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows as the Arrow table to write; columns that a row leaves out are null."""
+    return pa.Table.from_pylist(
+        [{"row_key": table.row_key(row), **row} for row in rows], schema=table.schema
+    )
+
+
+def present_keys(table: Table, keys: Iterable[str]) -> set[str]:
+    """Which of some keys the table holds.
+
+    The table carries its greatest keys as a property together with the greatest key that is not
+    among them: a key above that is known without reading any data, which is the normal case for
+    keys that begin with a time.
+    """
+    recent = set(json.loads(table.properties.get(_KEYS, "[]")))
+    floor = table.properties.get(_KEYS_FLOOR)
+    wanted = set(keys)
+    found = wanted & recent
+    doubtful = {key for key in wanted - found if floor is not None and key <= floor}
+    if doubtful:
+        scan = table.scan(row_filter=In("row_key", doubtful), selected_fields=("row_key",))
+        found |= set(scan.to_arrow().column("row_key").to_pylist())
+    return found
+
+
+def with_keys(table: Table, keys: Sequence[str]) -> dict[str, str]:
+    """The properties after rows with these keys were added."""
+    known = sorted({*json.loads(table.properties.get(_KEYS, "[]")), *keys})
+    kept, dropped = known[-_KEPT_KEYS:], known[:-_KEPT_KEYS]
+    properties = {_KEYS: json.dumps(kept)}
+    if dropped:
+        properties[_KEYS_FLOOR] = max(dropped[-1], table.properties.get(_KEYS_FLOOR, ""))
+    return properties

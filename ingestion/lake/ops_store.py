@@ -1,0 +1,127 @@
+"""Appends to the `ops` tables and reads them, through the same fence as all data."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
+from pyiceberg.table import Table
+
+from ingestion.lake.durable import local_path
+from ingestion.lake.fence import Append, Fence, Outcome
+from ingestion.lake.files import DataFile, write_parquet
+from ingestion.lake.ops import (
+    NAMESPACE,
+    OPS_TABLES,
+    OpsTable,
+    arrow_rows,
+    present_keys,
+    with_keys,
+)
+from ingestion.lake.pointers import write_pointer
+
+
+class OpsStore:
+    """The `ops` tables of one lake."""
+
+    def __init__(self, folder: Path, catalog: Catalog, fence: Fence) -> None:
+        self._folder = folder
+        self._catalog = catalog
+        self._fence = fence
+
+    def ensure_tables(self) -> None:
+        """Create the tables that are missing."""
+        for ops in OPS_TABLES.values():
+            if self._exists(ops):
+                continue
+            self._catalog.create_namespace_if_not_exists(NAMESPACE)
+            try:
+                table = self._catalog.create_table(
+                    ops.identifier, ops.iceberg_schema, properties=ops.properties
+                )
+            except TableAlreadyExistsError:
+                continue
+            write_pointer(self._folder, table)
+
+    def _exists(self, ops: OpsTable) -> bool:
+        try:
+            self._catalog.load_table(ops.identifier)
+        except NoSuchTableError:
+            return False
+        return True
+
+    def table(self, ops: OpsTable) -> Table:
+        """The table as it is now."""
+        return self._catalog.load_table(ops.identifier)
+
+    def append(self, ops: OpsTable, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Add the rows whose key is not there yet.
+
+        Returns:
+            How many rows were added.
+        """
+        content = arrow_rows(ops, rows)
+        if content.num_rows == 0:
+            return 0
+        keys = content.column("row_key").to_pylist()
+        written: dict[tuple[str, ...], DataFile] = {}
+
+        def plan(table: Table) -> Append[int] | int:
+            present = present_keys(table, keys)
+            if present.issuperset(keys):
+                return 0
+            mask = [key not in present for key in keys]
+            fresh = content.filter(pa.array(mask))
+            return self.rows_append(
+                ops,
+                table,
+                fresh,
+                properties={},
+                outcome=lambda _: fresh.num_rows,
+                written=written,
+            )
+
+        return self._fence.commit(ops.identifier, plan)
+
+    def rows_append(
+        self,
+        ops: OpsTable,
+        table: Table,
+        rows: pa.Table,
+        *,
+        properties: Mapping[str, str],
+        outcome: Callable[[int], Outcome],
+        written: dict[tuple[str, ...], DataFile] | None = None,
+    ) -> Append[Outcome]:
+        """Write rows and say how to commit them.
+
+        Args:
+            ops: The table.
+            table: The table as it was loaded for this try.
+            rows: Rows that `arrow_rows` made.
+            properties: Further properties to set.
+            outcome: What the commit gives.
+            written: Files of earlier tries by the keys they hold; used again and added to.
+        """
+        keys = tuple(rows.column("row_key").to_pylist())
+        file = (written or {}).get(keys)
+        if file is None:
+            folder = local_path(table.location()) / "data"
+            path, size = write_parquet(rows.cast(ops.file_schema), folder, statistics=True)
+            file = DataFile(str(path), None, rows.num_rows, 0, size)
+            if written is not None:
+                written[keys] = file
+        return Append(
+            files=[file],
+            properties={**with_keys(table, keys), **properties},
+            ingest_seq=None,
+            outcome=outcome,
+        )
+
+    def read(self, ops: OpsTable, row_filter: BooleanExpression | None = None) -> pa.Table:
+        """The rows of a table, by key."""
+        found = self.table(ops).scan(row_filter=row_filter or AlwaysTrue()).to_arrow()
+        return found.cast(ops.schema).sort_by("row_key")

@@ -1,0 +1,155 @@
+"""Pins and windows: which state of the lake a build reads, and what is new in it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+LAST_PIN: Final = "adx.last-pin"
+"""Property of `ops.pins` that holds the newest pin, so that pinning reads no data."""
+
+EFFECTIVE_COLUMN: Final = {"campaigns": "updated_at", "fx": "rate_date"}
+"""By source: the business time from which a row of a table without events is in force."""
+
+
+@dataclass(frozen=True)
+class PinnedTable:
+    """The state of one raw table in a pin.
+
+    Attributes:
+        metadata_location: The exact metadata file.
+        snapshot_id: None for a table that was never committed to.
+        from_seq: Head of the pin before; rows above it are new.
+        to_seq: Head of this pin.
+    """
+
+    metadata_location: str
+    snapshot_id: int | None
+    from_seq: int
+    to_seq: int
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A consistent choice of one state per raw table.
+
+    Attributes:
+        number: 1, 2, 3, ... in the order in which they were logged.
+        pinned_at: When.
+        tables: By `<source>.<table>`.
+    """
+
+    number: int
+    pinned_at: datetime
+    tables: Mapping[str, PinnedTable]
+
+    def heads(self) -> dict[str, int]:
+        """The newest `_ingest_seq` of each table."""
+        return {name: table.to_seq for name, table in self.tables.items()}
+
+    def to_json(self) -> str:
+        """The pin as JSON text."""
+        return json.dumps(
+            {
+                "pin": self.number,
+                "pinned_at": self.pinned_at.isoformat(),
+                "tables": {name: asdict(table) for name, table in self.tables.items()},
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Pin":
+        """Read what `to_json` gave."""
+        values = json.loads(text)
+        return cls(
+            number=values["pin"],
+            pinned_at=datetime.fromisoformat(values["pinned_at"]),
+            tables={name: PinnedTable(**table) for name, table in values["tables"].items()},
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of `ops.pins` that log this pin."""
+        return [
+            {
+                "pin": self.number,
+                "pinned_at": self.pinned_at,
+                "source": name.partition(".")[0],
+                "table_name": name.partition(".")[2],
+                **asdict(table),
+            }
+            for name, table in self.tables.items()
+        ]
+
+
+def pins_of(rows: list[dict[str, Any]]) -> list[Pin]:
+    """The pins that rows of `ops.pins` log, oldest first."""
+    logged: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        logged.setdefault(row["pin"], []).append(row)
+    return [
+        Pin(
+            number=number,
+            pinned_at=found[0]["pinned_at"],
+            tables={
+                f"{row['source']}.{row['table_name']}": PinnedTable(
+                    row["metadata_location"], row["snapshot_id"], row["from_seq"], row["to_seq"]
+                )
+                for row in sorted(found, key=lambda row: (row["source"], row["table_name"]))
+            },
+        )
+        for number, found in sorted(logged.items())
+    ]
+
+
+@dataclass(frozen=True)
+class TableWindow:
+    """What is new in one raw table.
+
+    Attributes:
+        from_seq: Rows above this `_ingest_seq` are new.
+        to_seq: The newest row's.
+        touched_dates: Event dates of the new good rows, ascending; empty for other tables.
+        min_effective_date: Earliest UTC date from which a new good row of a table without events
+            is in force; None where there is no such row.
+    """
+
+    from_seq: int
+    to_seq: int
+    touched_dates: tuple[date, ...] = ()
+    min_effective_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is new between two pins.
+
+    Attributes:
+        pin: Number of the pin that is built.
+        previous_pin: Number of the pin that was built before; None for everything.
+        tables: By `<source>.<table>`.
+    """
+
+    pin: int
+    previous_pin: int | None
+    tables: Mapping[str, TableWindow]
+
+    def to_json(self) -> str:
+        """The window as dbt gets it."""
+        return json.dumps(
+            {
+                "pin": self.pin,
+                "previous_pin": self.previous_pin,
+                "tables": {
+                    name: {
+                        "from_seq": table.from_seq,
+                        "to_seq": table.to_seq,
+                        "touched_dates": [day.isoformat() for day in table.touched_dates],
+                        "min_effective_date": table.min_effective_date.isoformat()
+                        if table.min_effective_date is not None
+                        else None,
+                    }
+                    for name, table in self.tables.items()
+                },
+            }
+        )
