@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.table import Table
 from sqlalchemy import URL
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.durable import make_folder
+from ingestion.lake.pointers import is_behind, is_known
 
 CATALOG_FILE: Final = "catalog.db"
 _LOCK_SECONDS: Final = 30
@@ -35,17 +38,42 @@ def open_catalog(folder: Path, *, recover: bool = False) -> SqlCatalog:
     with _exclusive(folder / ".catalog.lock"):
         if not path.exists():
             if (folder / "pointers").exists() and not recover:
-                raise AdxError(
-                    f"The lake in {folder} has lost its catalog {path.name}.",
-                    remedy=(
-                        "Restore that file, or run `python -m ingestion.lake recover`: it "
-                        "rebuilds the catalog from the pointers that each commit left."
-                    ),
-                    exit_code=ExitCode.UNAVAILABLE,
-                )
+                raise lost_catalog(f"The lake in {folder} has lost its catalog {path.name}.")
             with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS)) as connection:
                 connection.execute("pragma journal_mode = wal")
         return _catalog(folder)
+
+
+def lost_catalog(message: str) -> AdxError:
+    """The error for a catalog that knows less than the lake holds."""
+    return AdxError(
+        message,
+        remedy=(
+            f"Move {CATALOG_FILE}* away and run `python -m ingestion.lake recover`: it rebuilds "
+            "the catalog from the pointers that each commit left."
+        ),
+        exit_code=ExitCode.UNAVAILABLE,
+    )
+
+
+def find_table(catalog: SqlCatalog, lake: Path, identifier: tuple[str, str]) -> Table | None:
+    """A table, or None where there has never been one.
+
+    Raises:
+        AdxError: The catalog has forgotten the table or its newest commits, as an emptied or
+            restored catalog file does. Going on would load everything a second time.
+    """
+    name = ".".join(identifier)
+    try:
+        table = catalog.load_table(identifier)
+    except NoSuchTableError:
+        if not is_known(lake, identifier):
+            return None
+        raise lost_catalog(f"The catalog in {lake} has forgotten {name}.") from None
+    # A commit may come in between, so look twice before crying wolf.
+    if is_behind(lake, table) and is_behind(lake, catalog.load_table(identifier)):
+        raise lost_catalog(f"The catalog in {lake} has forgotten the newest commits to {name}.")
+    return table
 
 
 def _catalog(folder: Path) -> SqlCatalog:

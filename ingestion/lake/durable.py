@@ -7,6 +7,8 @@ from typing import Any
 
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
+from ingestion.failpoints import failpoint
+
 
 def local_path(location: str) -> Path:
     """The path of a location; the lake writes plain paths, which need no escaping."""
@@ -72,6 +74,8 @@ class _DurableStream(BytesIO):
             content = self.getvalue()
             super().close()
             write_file(self._path, content)
+            if self._path.name.endswith(".metadata.json"):
+                failpoint("lake.before_swap")
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is None:

@@ -55,6 +55,8 @@ class Append(Generic[Outcome]):
     ingest_seq: int | None
     outcome: Callable[[int], Outcome]
     """Called with the snapshot id of the commit."""
+    rewritten: bool = False
+    """The next try writes its own files, so those of a try that lost are garbage."""
 
 
 class Fence:
@@ -93,7 +95,10 @@ class Fence:
             try:
                 _commit(table, append, commit_id)
             except CommitFailedException:
-                # A definite no: nobody can have seen the files, and the next try has its own.
+                # A definite no: the catalog row was not changed, so nobody can have seen the files.
+                if append.rewritten:
+                    for file in append.files:
+                        local_path(file.path).unlink(missing_ok=True)
                 if time.monotonic() > deadline:
                     raise AdxError(
                         f"{'.'.join(identifier)} was too busy for {_PATIENCE_SECONDS} s.",

@@ -19,7 +19,7 @@ from ingestion.contracts import Contract, all_contracts, load_contract, raw_sche
 from ingestion.contracts.schema import TIMESTAMP, partition_column
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
-from ingestion.lake.catalog import open_catalog
+from ingestion.lake.catalog import find_table, open_catalog
 from ingestion.lake.check import FileProblem, check_table
 from ingestion.lake.claims import (
     SEQ,
@@ -135,7 +135,7 @@ class Lake:
             self._ops.ensure_tables()
 
     def _ensure(self, contract: Contract) -> None:
-        table = self._find(contract.identifier)
+        table = find_table(self._catalog, self.folder, contract.identifier)
         schema = raw_iceberg_schema(contract)
         if table is None:
             self._catalog.create_namespace_if_not_exists(contract.namespace)
@@ -157,12 +157,6 @@ class Lake:
                 exit_code=ExitCode.CONFIGURATION,
             )
 
-    def _find(self, identifier: tuple[str, str]) -> Table | None:
-        try:
-            return self._catalog.load_table(identifier)
-        except NoSuchTableError:
-            return None
-
     def _table(self, contract: Contract) -> Table:
         try:
             return self._catalog.load_table(contract.identifier)
@@ -181,15 +175,7 @@ class Lake:
     def head(self, contract: Contract) -> TableHead:
         """Where a raw table stands now."""
         with storage_errors(self.folder):
-            table = self._table(contract)
-        claims = read_claims(table.properties)
-        return TableHead(
-            table=contract.name,
-            metadata_location=table.metadata_location,
-            snapshot_id=_snapshot_id(table),
-            ingest_seq=claims.ingest_seq,
-            claims=claims,
-        )
+            return _head(contract, self._table(contract))
 
     def stream_position(self, contract: Contract) -> StreamPosition:
         """The next offset of each partition of each topic that feeds a table."""
@@ -294,6 +280,7 @@ class Lake:
                 outcome=lambda snapshot: CommitResult(
                     "committed", seq, snapshot, rows.num_rows, failed
                 ),
+                rewritten=True,
             )
 
         with storage_errors(self.folder):
@@ -353,7 +340,7 @@ class Lake:
             logged = table.properties.get(LAST_PIN)
             last = Pin.from_json(logged) if logged is not None else None
             # Heads are read after `ops.pins`, and only ever rise, so none lies below the last pin.
-            heads = {contract.name: self.head(contract) for contract in all_contracts()}
+            heads = {contract.name: self._lasting_head(contract) for contract in all_contracts()}
             if last is not None and last.heads() == {
                 name: head.ingest_seq for name, head in heads.items()
             }:
@@ -382,6 +369,12 @@ class Lake:
             pin = self._fence.commit(PINS.identifier, plan)
         failpoint("pin.after_commit")
         return pin
+
+    def _lasting_head(self, contract: Contract) -> TableHead:
+        """A head whose pointer is written, so that no recovery can fall behind a pin."""
+        table = self._table(contract)
+        write_pointer(self.folder, table)
+        return _head(contract, table)
 
     def pins(self) -> list[Pin]:
         """Every pin that was logged, oldest first."""
@@ -467,6 +460,17 @@ class Lake:
             AdxError: Another process holds it (exit code BUSY).
         """
         return process_lock(self.folder, ".".join(contract.identifier))
+
+
+def _head(contract: Contract, table: Table) -> TableHead:
+    claims = read_claims(table.properties)
+    return TableHead(
+        table=contract.name,
+        metadata_location=table.metadata_location,
+        snapshot_id=_snapshot_id(table),
+        ingest_seq=claims.ingest_seq,
+        claims=claims,
+    )
 
 
 def _snapshot_id(table: Table) -> int | None:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.table import Table
 
+from ingestion.lake.catalog import find_table
 from ingestion.lake.durable import local_path
 from ingestion.lake.fence import Append, Fence, Outcome
 from ingestion.lake.files import DataFile, write_parquet
@@ -27,7 +28,7 @@ from ingestion.lake.pointers import write_pointer
 class OpsStore:
     """The `ops` tables of one lake."""
 
-    def __init__(self, folder: Path, catalog: Catalog, fence: Fence) -> None:
+    def __init__(self, folder: Path, catalog: SqlCatalog, fence: Fence) -> None:
         self._folder = folder
         self._catalog = catalog
         self._fence = fence
@@ -35,7 +36,7 @@ class OpsStore:
     def ensure_tables(self) -> None:
         """Create the tables that are missing."""
         for ops in OPS_TABLES.values():
-            if self._exists(ops):
+            if find_table(self._catalog, self._folder, ops.identifier) is not None:
                 continue
             self._catalog.create_namespace_if_not_exists(NAMESPACE)
             try:
@@ -45,13 +46,6 @@ class OpsStore:
             except TableAlreadyExistsError:
                 continue
             write_pointer(self._folder, table)
-
-    def _exists(self, ops: OpsTable) -> bool:
-        try:
-            self._catalog.load_table(ops.identifier)
-        except NoSuchTableError:
-            return False
-        return True
 
     def table(self, ops: OpsTable) -> Table:
         """The table as it is now."""

@@ -66,6 +66,17 @@ def write_pointer(lake: Path, table: Table) -> None:
     _file(lake, name, number - KEPT).unlink(missing_ok=True)
 
 
+def is_behind(lake: Path, table: Table) -> bool:
+    """Whether a table has a later commit than the catalog knows of."""
+    number = table.metadata.last_sequence_number
+    return _file(lake, ".".join(table.name()), number + 1).exists()
+
+
+def is_known(lake: Path, identifier: tuple[str, str]) -> bool:
+    """Whether a table has ever been there."""
+    return _folder(lake, ".".join(identifier)).exists()
+
+
 def newest_pointers(lake: Path) -> list[Pointer]:
     """The newest pointer of each table, for a catalog that was lost."""
     newest = []

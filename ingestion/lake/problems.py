@@ -10,6 +10,7 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import OperationalError
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.lake.catalog import lost_catalog
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -37,20 +38,21 @@ def storage_errors(folder: str | Path) -> Iterator[None]:
 
 
 def _of_os(error: OSError, folder: str | Path) -> AdxError:
-    place = error.filename or folder
+    # pyiceberg and pyarrow raise some of these with a text in place of number and file name.
+    place = error.filename or (folder if error.errno else f"{folder} ({error})")
     if error.errno in _NO_SPACE:
         return AdxError(
             f"The disk of {folder} is full; nothing was committed and nothing is lost.",
             remedy="Free some space or set ADX_HOME to a larger disk, then run it again.",
             exit_code=ExitCode.UNAVAILABLE,
         )
-    if error.errno in _DENIED:
+    if isinstance(error, PermissionError) or error.errno in _DENIED:
         return AdxError(
             f"No right to use {place}.",
             remedy="Give this user read and write access to it, or set ADX_HOME to another folder.",
             exit_code=ExitCode.UNAVAILABLE,
         )
-    if error.errno in _NO_FOLDER:
+    if isinstance(error, FileNotFoundError) or error.errno in _NO_FOLDER:
         return AdxError(
             f"{place} is missing or is not a folder.",
             remedy="Restore it (`adx reconcile` lists what is missing), or correct ADX_HOME.",
@@ -83,11 +85,4 @@ def _of_catalog(error: Exception, folder: str | Path) -> AdxError:
             remedy="Give this user read and write access to that folder.",
             exit_code=ExitCode.UNAVAILABLE,
         )
-    return AdxError(
-        f"The catalog in {folder} is damaged: {reason}.",
-        remedy=(
-            "Move catalog.db* away and run `python -m ingestion.lake recover`: it rebuilds the "
-            "catalog from the pointers that each commit left."
-        ),
-        exit_code=ExitCode.UNAVAILABLE,
-    )
+    return lost_catalog(f"The catalog in {folder} is damaged: {reason}.")
