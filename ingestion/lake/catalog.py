@@ -11,10 +11,13 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 from sqlalchemy import URL
+from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy.exc import OperationalError
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.durable import make_folder
 from ingestion.lake.pointers import is_behind, is_known
+from ingestion.lake.problems import disk_errors, full_disk
 
 CATALOG_FILE: Final = "catalog.db"
 _LOCK_SECONDS: Final = 30
@@ -85,7 +88,7 @@ def _catalog(folder: Path) -> SqlCatalog:
         **{
             "uri": url.render_as_string(hide_password=False),
             "warehouse": str(folder / "tables"),
-            "py-io-impl": "ingestion.lake.durable.DurableFileIO",
+            "py-io-impl": "ingestion.lake.fileio.DurableFileIO",
         },
     )
 
@@ -95,3 +98,36 @@ def _exclusive(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def storage_errors(folder: str | Path) -> Iterator[None]:
+    """Translate errors of the file system and of the catalog database.
+
+    Raises:
+        AdxError: As `disk_errors`, and for a damaged or locked catalog.
+    """
+    try:
+        with disk_errors(folder):
+            yield
+    except (SqlDatabaseError, sqlite3.DatabaseError) as error:
+        raise _of_catalog(error, folder) from error
+
+
+def _of_catalog(error: Exception, folder: str | Path) -> AdxError:
+    reason = str(getattr(error, "orig", error))
+    if "locked" in reason or "busy" in reason:
+        return AdxError(
+            f"The catalog in {folder} has been locked by another process for 30 seconds.",
+            remedy="Wait for it to finish, then run it again.",
+            exit_code=ExitCode.BUSY,
+        )
+    if "full" in reason:
+        return full_disk(folder)
+    if isinstance(error, OperationalError) and ("open" in reason or "readonly" in reason):
+        return AdxError(
+            f"The catalog in {folder} cannot be opened for writing: {reason}.",
+            remedy="Give this user read and write access to that folder.",
+            exit_code=ExitCode.UNAVAILABLE,
+        )
+    return lost_catalog(f"The catalog in {folder} is damaged: {reason}.")

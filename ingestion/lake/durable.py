@@ -1,13 +1,8 @@
 """Files that are either whole and on disk, or not there."""
 
 import os
-from io import BytesIO
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
-
-from ingestion.failpoints import failpoint
 
 
 def local_path(location: str) -> Path:
@@ -35,7 +30,9 @@ def make_folder(folder: Path) -> None:
         sync_folder(path.parent)
 
 
-def write_file(path: Path, content: bytes | memoryview, *, before_rename: Any = None) -> None:
+def write_file(
+    path: Path, content: bytes | memoryview, *, before_rename: Callable[[], None] | None = None
+) -> None:
     """Write a file so that it is seen whole or not at all, and survives a power cut.
 
     Args:
@@ -60,47 +57,3 @@ def write_file(path: Path, content: bytes | memoryview, *, before_rename: Any = 
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-class _DurableStream(BytesIO):
-    """Collects a metadata file and writes it durably when it is closed."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def close(self) -> None:
-        if not self.closed:
-            content = self.getvalue()
-            super().close()
-            write_file(self._path, content)
-            if self._path.name.endswith(".metadata.json"):
-                failpoint("lake.before_swap")
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            super().close()
-
-
-class _DurableFile(PyArrowFile):
-    def create(self, overwrite: bool = False) -> _DurableStream:
-        path = local_path(self.location)
-        if not overwrite and path.exists():
-            raise FileExistsError(f"Cannot create file, already exists: {self.location}")
-        make_folder(path.parent)
-        return _DurableStream(path)
-
-
-class DurableFileIO(PyArrowFileIO):
-    """pyiceberg's file system with fsync.
-
-    Without it a power cut could leave a catalog row that names a metadata file whose bytes never
-    reached the disk.
-    """
-
-    def new_output(self, location: str) -> _DurableFile:
-        """A file that appears when it is whole and on disk."""
-        plain = super().new_output(location)
-        return _DurableFile(plain.location, plain._path, plain._filesystem)

@@ -20,11 +20,13 @@ import pyarrow.parquet as pq
 from ingestion.contracts import Contract
 from ingestion.contracts.schema import partition_column
 from ingestion.failpoints import failpoint
+from ingestion.lake.columns import leaf_names, personal_columns, raw_file_schema
 from ingestion.lake.durable import local_path, make_folder, write_file
-from ingestion.lake.problems import storage_errors
-from ingestion.lake.schema import leaf_names, personal_columns, raw_file_schema
+from ingestion.lake.problems import disk_errors
 
 _ROW_GROUP_ROWS: Final = 262_144
+_FEW_DATES: Final = 8
+"""Up to here one filter a date is faster than one sort (100,000 rows, 4 dates: 52 and 110 ms)."""
 NULL_PARTITION: Final = "__HIVE_DEFAULT_PARTITION__"
 """Folder of rows without a date, as every Parquet reader that knows Hive folders expects it."""
 
@@ -78,7 +80,7 @@ def write_data_files(rows: pa.Table, contract: Contract, location: str) -> list[
         raise ValueError(f"{contract.name}: rows are not in the raw schema:\n{rows.schema}")
     statistics = leaf_names(schema, frozenset(personal_columns(contract)))
     column = partition_column(contract)
-    with storage_errors(local_path(location)):
+    with disk_errors(local_path(location)):
         return [
             _write(part.cast(schema), day, statistics, local_path(location) / "data", column)
             for day, part in _by_date(rows, column)
@@ -89,12 +91,16 @@ def _by_date(rows: pa.Table, column: str) -> Iterator[tuple[date | None, pa.Tabl
     """Split rows by date, keeping their order within a date."""
     days = rows.column(column).combine_chunks()
     counts = pc.value_counts(days)
-    if len(counts) > 1:
-        order = pc.array_sort_indices(days, null_placement="at_start")
-        rows = rows.take(order)
     found = zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
+    parts = sorted(found, key=lambda item: item[0] or date.min)
+    if len(parts) <= _FEW_DATES:
+        for day, count in parts:
+            of_day = pc.is_null(days) if day is None else pc.equal(days, day)
+            yield day, rows if count == rows.num_rows else rows.filter(of_day)
+        return
+    rows = rows.take(pc.array_sort_indices(days, null_placement="at_start"))
     start = 0
-    for day, count in sorted(found, key=lambda item: item[0] or date.min):
+    for day, count in parts:
         yield day, rows.slice(start, count)
         start += count
 

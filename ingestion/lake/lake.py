@@ -19,7 +19,7 @@ from ingestion.contracts import Contract, all_contracts, load_contract, raw_sche
 from ingestion.contracts.schema import TIMESTAMP, partition_column
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
-from ingestion.lake.catalog import find_table, open_catalog
+from ingestion.lake.catalog import find_table, open_catalog, storage_errors
 from ingestion.lake.check import FileProblem, check_table
 from ingestion.lake.claims import (
     SEQ,
@@ -53,7 +53,6 @@ from ingestion.lake.pins import (
     pins_of,
 )
 from ingestion.lake.pointers import write_pointer
-from ingestion.lake.problems import storage_errors
 from ingestion.lake.registry import FileRegistry
 from ingestion.lake.schema import raw_iceberg_schema, raw_partition_spec, raw_table_properties
 from ingestion.settings import Settings

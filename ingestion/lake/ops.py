@@ -17,7 +17,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
 from ingestion.contracts.schema import TIMESTAMP
-from ingestion.lake.schema import TABLE_PROPERTIES, iceberg_schema, with_field_ids
+from ingestion.lake.columns import with_field_ids
+from ingestion.lake.schema import TABLE_PROPERTIES, iceberg_schema
 
 NAMESPACE: Final = "ops"
 _KEYS: Final = "adx.keys"
@@ -57,7 +58,7 @@ class OpsTable:
     @property
     def file_schema(self) -> pa.Schema:
         """Arrow schema with field ids, as data files carry it."""
-        return with_field_ids(self.schema, self.iceberg_schema)
+        return with_field_ids(self.schema)
 
     @property
     def properties(self) -> dict[str, str]:

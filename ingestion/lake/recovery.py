@@ -5,10 +5,9 @@ import hashlib
 from pyiceberg.catalog import Catalog
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake.catalog import CATALOG_FILE, open_catalog
+from ingestion.lake.catalog import CATALOG_FILE, open_catalog, storage_errors
 from ingestion.lake.durable import local_path
 from ingestion.lake.pointers import Pointer, newest_pointers
-from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 
 

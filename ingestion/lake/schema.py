@@ -1,11 +1,12 @@
-"""The Iceberg table that a contract makes: field ids, partitions, properties."""
+"""The Iceberg table that a contract makes: schema, partitions, properties."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
 import pyarrow as pa
 from pyiceberg.partitioning import PartitionField, PartitionSpec
-from pyiceberg.schema import Schema, assign_fresh_schema_ids
+from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import (
     BooleanType,
@@ -20,8 +21,9 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from ingestion.contracts import Contract, Field, raw_schema
+from ingestion.contracts import Contract, raw_schema
 from ingestion.contracts.schema import partition_column
+from ingestion.lake.columns import field_ids, personal_columns
 
 _METRICS: Final = "write.metadata.metrics.column"
 
@@ -43,15 +45,15 @@ TABLE_PROPERTIES: Final = {
 """Properties of every table of the lake."""
 
 
-def _iceberg_type(kind: pa.DataType) -> IcebergType:
+def _nested_field(ids: Mapping[str, int], prefix: str, column: pa.Field) -> NestedField:
+    name = f"{prefix}{column.name}"
+    kind = _iceberg_type(ids, f"{name}.", column.type)
+    return NestedField(ids[name], column.name, kind, required=False)
+
+
+def _iceberg_type(ids: Mapping[str, int], prefix: str, kind: pa.DataType) -> IcebergType:
     if pa.types.is_struct(kind):
-        # The ids given here are placeholders: fresh ones are assigned to the whole schema.
-        return StructType(
-            *(
-                NestedField(0, child.name, _iceberg_type(child.type), required=False)
-                for child in kind
-            )
-        )
+        return StructType(*(_nested_field(ids, prefix, child) for child in kind))
     if pa.types.is_decimal(kind):
         return DecimalType(kind.precision, kind.scale)
     plain: dict[pa.DataType, IcebergType] = {
@@ -66,42 +68,15 @@ def _iceberg_type(kind: pa.DataType) -> IcebergType:
 
 
 def iceberg_schema(schema: pa.Schema) -> Schema:
-    """The Iceberg schema of an Arrow schema, every column optional.
-
-    Field ids are assigned level by level in column order, exactly as the catalog assigns them
-    when it creates the table, so that an executor without a catalog writes the right ones.
-    """
-    columns = [
-        NestedField(number, column.name, _iceberg_type(column.type), required=False)
-        for number, column in enumerate(schema, start=1)
-    ]
-    return assign_fresh_schema_ids(Schema(*columns))
+    """The Iceberg schema of an Arrow schema, every column optional."""
+    ids = field_ids(schema)
+    return Schema(*(_nested_field(ids, "", column) for column in schema))
 
 
 @cache
 def raw_iceberg_schema(contract: Contract) -> Schema:
     """The Iceberg schema of a raw table."""
     return iceberg_schema(raw_schema(contract))
-
-
-def with_field_ids(schema: pa.Schema, iceberg: Schema) -> pa.Schema:
-    """The same Arrow schema with the Iceberg field id on every column and every struct member."""
-
-    def tagged(prefix: str, column: pa.Field) -> pa.Field:
-        name = f"{prefix}{column.name}"
-        kind = column.type
-        if pa.types.is_struct(kind):
-            kind = pa.struct([tagged(f"{name}.", child) for child in kind])
-        field_id = iceberg.find_field(name).field_id
-        return pa.field(column.name, kind, metadata={"PARQUET:field_id": str(field_id)})
-
-    return pa.schema([tagged("", column) for column in schema])
-
-
-@cache
-def raw_file_schema(contract: Contract) -> pa.Schema:
-    """The raw schema as data files carry it: Parquet columns are found by field id alone."""
-    return with_field_ids(raw_schema(contract), raw_iceberg_schema(contract))
 
 
 @cache
@@ -122,45 +97,8 @@ def date_partition(schema: Schema, column: str) -> PartitionSpec:
     )
 
 
-def _personal_members(prefix: str, field: Field) -> list[str]:
-    if field.type == "struct":
-        inner = f"{prefix}{field.column}."
-        return [name for child in field.fields for name in _personal_members(inner, child)]
-    names = [field.pseudonym] if field.pseudonym is not None else []
-    if field.pii is not None or field.pseudonym is not None:
-        names.append(field.column)
-    if field.pii == "ip":
-        names.append(f"{field.column}_prefix")
-    return [f"{prefix}{name}" for name in names]
-
-
-@cache
-def personal_columns(contract: Contract) -> tuple[str, ...]:
-    """Dotted names of the columns that may speak of a person.
-
-    Column bounds are kept in clear text in Parquet footers and in manifests that outlive an
-    erasure, so these columns have none: pseudonyms and what they were made from, IP prefixes,
-    unknown fields, payloads of failed records.
-    """
-    names = [name for field in contract.column_fields() for name in _personal_members("", field)]
-    return (*names, "_extras", "_error.message", "_error.payload")
-
-
 @cache
 def raw_table_properties(contract: Contract) -> dict[str, str]:
     """Properties a raw table is created with."""
     metrics = {f"{_METRICS}.{name}": "none" for name in personal_columns(contract)}
     return {**TABLE_PROPERTIES, "adx.contract-version": str(contract.version), **metrics}
-
-
-def leaf_names(schema: pa.Schema, hidden: frozenset[str]) -> list[str]:
-    """Dotted names of the leaf columns of a schema, less the hidden ones."""
-
-    def leaves(prefix: str, column: pa.Field) -> list[str]:
-        name = f"{prefix}{column.name}"
-        if pa.types.is_struct(column.type):
-            return [leaf for child in column.type for leaf in leaves(f"{name}.", child)]
-        return [name]
-
-    names = [leaf for column in schema for leaf in leaves("", column)]
-    return [name for name in names if name not in hidden]

@@ -1,0 +1,90 @@
+"""The columns of lake tables as data files carry them: field ids, and which are personal.
+
+Kept free of pyiceberg, because Spark executors import it and only need Arrow.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import pyarrow as pa
+
+from ingestion.contracts import Contract, Field, raw_schema
+
+
+def field_ids(schema: pa.Schema) -> dict[str, int]:
+    """The Iceberg field id of every column and struct member, by dotted name.
+
+    The columns of the table are numbered first, then the members of each struct, struct by
+    struct: the order in which a catalog numbers them when it creates the table.
+    """
+    ids: dict[str, int] = {}
+
+    def number(prefix: str, columns: Sequence[pa.Field]) -> None:
+        for column in columns:
+            ids[f"{prefix}{column.name}"] = len(ids) + 1
+        for column in columns:
+            if pa.types.is_struct(column.type):
+                number(f"{prefix}{column.name}.", list(column.type))
+
+    number("", list(schema))
+    return ids
+
+
+def with_field_ids(schema: pa.Schema) -> pa.Schema:
+    """The same schema with its field id on every column and struct member.
+
+    A file without ids, or with other ones, is accepted by a commit and read as nulls.
+    """
+    ids = field_ids(schema)
+
+    def tagged(prefix: str, column: pa.Field) -> pa.Field:
+        name = f"{prefix}{column.name}"
+        kind = column.type
+        if pa.types.is_struct(kind):
+            kind = pa.struct([tagged(f"{name}.", child) for child in kind])
+        return pa.field(column.name, kind, metadata={"PARQUET:field_id": str(ids[name])})
+
+    return pa.schema([tagged("", column) for column in schema])
+
+
+@cache
+def raw_file_schema(contract: Contract) -> pa.Schema:
+    """The raw schema of a contract with field ids."""
+    return with_field_ids(raw_schema(contract))
+
+
+def _personal_members(prefix: str, field: Field) -> list[str]:
+    if field.type == "struct":
+        inner = f"{prefix}{field.column}."
+        return [name for child in field.fields for name in _personal_members(inner, child)]
+    names = [field.pseudonym] if field.pseudonym is not None else []
+    if field.pii is not None or field.pseudonym is not None:
+        names.append(field.column)
+    if field.pii == "ip":
+        names.append(f"{field.column}_prefix")
+    return [f"{prefix}{name}" for name in names]
+
+
+@cache
+def personal_columns(contract: Contract) -> tuple[str, ...]:
+    """Dotted names of the columns that may speak of a person.
+
+    Column bounds are kept in clear text in Parquet footers and in manifests that outlive an
+    erasure, so these columns have none: pseudonyms and what they were made from, IP prefixes,
+    unknown fields, payloads of failed records.
+    """
+    names = [name for field in contract.column_fields() for name in _personal_members("", field)]
+    return (*names, "_extras", "_error.message", "_error.payload")
+
+
+def leaf_names(schema: pa.Schema, hidden: frozenset[str]) -> list[str]:
+    """Dotted names of the leaf columns of a schema, less the hidden ones."""
+
+    def leaves(prefix: str, column: pa.Field) -> list[str]:
+        name = f"{prefix}{column.name}"
+        if pa.types.is_struct(column.type):
+            return [leaf for child in column.type for leaf in leaves(f"{name}.", child)]
+        return [name]
+
+    names = [leaf for column in schema for leaf in leaves("", column)]
+    return [name for name in names if name not in hidden]
