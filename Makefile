@@ -1,0 +1,66 @@
+# AdvertiseX. `make demo` and `make test` set up all they need; `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup prerequisites demo test test-fast lint dagster clean
+
+SEED ?= 1
+SCALE ?= 200000
+DAYS ?= 3
+
+# A demo with other parameters than the default has a home of its own, beside the default one.
+DEMO_ID := $(SEED)-$(SCALE)-$(DAYS)
+ifeq ($(DEMO_ID),1-200000-3)
+export ADX_HOME ?= $(CURDIR)/.adx
+else
+export ADX_HOME ?= $(CURDIR)/.adx/demo-$(DEMO_ID)
+endif
+
+# uv from the PATH, otherwise one of our own below .tools, which no system package manager minds.
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(CURDIR)/.tools/bin/uv)
+BIN := $(CURDIR)/.venv/bin
+export VIRTUAL_ENV :=
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(BIN)/.synced ## Install everything the project needs below this folder
+
+prerequisites:
+	@infra/setup/prerequisites.sh
+
+$(UV):
+	@infra/setup/install-uv.sh "$(CURDIR)/.tools"
+
+$(BIN)/.synced: pyproject.toml uv.lock | prerequisites $(UV)
+	@$(UV) sync --frozen --quiet --python "$$(infra/setup/prerequisites.sh --print-python)"
+	@touch $@
+
+demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
+	@$(BIN)/adx demo --seed $(SEED) --scale $(SCALE) --days $(DAYS)
+
+# Tests bring their own homes and ports; the environment of the caller must not leak into them.
+test: setup ## Run the whole suite
+	@env -u ADX_HOME $(BIN)/pytest -n 2 --dist loadgroup
+
+test-fast: setup ## Run what needs no broker, no Spark and no whole build (under 3 minutes)
+	@env -u ADX_HOME $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+lint: setup ## Check Python, SQL and the dbt project
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/adx dbt parse --no-partial-parse --quiet
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models tests/dbt
+	@$(BIN)/dbt-bouncer run
+
+dagster: setup ## Open Dagster on the graph, the runs and the checks
+	@mkdir -p "$(ADX_HOME)/dagster"
+	@DAGSTER_HOME="$(ADX_HOME)/dagster" $(BIN)/dagster dev -m orchestration.definitions
+
+clean: ## Stop the broker and remove what demos and builds made (not the Python environment)
+	@if [ -x $(BIN)/adx ]; then $(BIN)/adx clean --yes; fi
+	@rm -rf .adx dbt_project/target dbt_project/logs logs target .pytest_cache .mypy_cache \
+		.ruff_cache .hypothesis

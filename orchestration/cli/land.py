@@ -1,0 +1,54 @@
+"""`adx land`: the batch sources."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.output import JsonFlag, print_json, print_table, remarks
+
+
+class Source(StrEnum):
+    """A batch source, or all of them."""
+
+    ADSERVER = "adserver"
+    CAMPAIGNS = "campaigns"
+    FX = "fx"
+    ALL = "all"
+
+
+def register(app: typer.Typer) -> None:
+    """Add `adx land`."""
+    app.command(rich_help_panel="Landing")(land)
+
+
+def land(
+    source: Annotated[Source, typer.Argument(help="Which source to land.")] = Source.ALL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Land files, campaign tables or FX rates; what was landed before is not landed again.
+
+    A part of a source that cannot be landed does not hold up the rest; it decides the exit code.
+    """
+    from ingestion.errors import ExitCode
+    from ingestion.settings import load_settings
+    from orchestration.pipeline import BATCH_SOURCES, land_source
+
+    settings = load_settings()
+    names = BATCH_SOURCES if source is Source.ALL else (source.value,)
+    reports = [land_source(settings, name) for name in names]
+    if as_json:
+        print_json([report.as_json() for report in reports])
+    else:
+        columns = ["table", "read", "loaded", "failed", "unchanged", "commits", "seconds"]
+        rows = [
+            [vars(table)[name] for name in columns[:-1]] + [f"{table.seconds:.1f}"]
+            for report in reports
+            for table in report.tables
+        ]
+        print_table("Landed", columns, rows, right=1)
+    problems = [problem for report in reports for problem in report.problems]
+    for problem in problems:
+        remarks().print(f"error: {problem.message}\nremedy: {problem.remedy}", markup=False)
+    if problems:
+        raise typer.Exit(int(problems[0].exit_code or ExitCode.FAILED))

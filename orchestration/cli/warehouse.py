@@ -1,0 +1,326 @@
+"""Commands of the warehouse: pin, build, publish, verify, reconcile, query, report, dbt."""
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.output import (
+    JsonFlag,
+    print_facts,
+    print_json,
+    print_table,
+    remarks,
+)
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.query import Answer
+    from orchestration.warehouse.verdict import Verdict
+
+PANEL = "Warehouse"
+
+Pin = Annotated[int | None, typer.Option("--pin", help="A logged pin; by default pin now.")]
+FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build everything from nothing.")]
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (pin, build, publish, verify, reconcile, query, report):
+        app.command(rich_help_panel=PANEL)(command)
+    app.command(
+        "dbt",
+        rich_help_panel=PANEL,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(run_dbt)
+
+
+def pin(as_json: JsonFlag = False) -> None:
+    """Pin the lake: choose one exact state of every raw table, and show what is new in it.
+
+    The pin is logged in the lake; with nothing new since the last pin, that one is shown again.
+    """
+    from ingestion.lake import Lake
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.pin import find_pin, pin_lake
+    from orchestration.warehouse.store import Store
+
+    settings = load_settings()
+    lake = Lake.open(settings)
+    pinned = pin_lake(lake)
+    current = Store(settings.warehouse).current()
+    previous = find_pin(lake, current.manifest.pin) if current else None
+    window = lake.window(previous, pinned)
+    tables = [
+        {
+            "table": name,
+            "from_seq": table.from_seq,
+            "to_seq": table.to_seq,
+            "touched_dates": [day.isoformat() for day in table.touched_dates],
+            "min_effective_date": table.min_effective_date,
+            "metadata_location": pinned.tables[name].metadata_location,
+        }
+        for name, table in window.tables.items()
+    ]
+    if as_json:
+        print_json({"pin": pinned.number, "previous_pin": window.previous_pin, "tables": tables})
+        return
+    since = f"since published pin {previous.number}" if previous else "nothing is published yet"
+    print_table(
+        f"Pin {pinned.number} ({since})",
+        ["table", "head", "new commits", "touched dates", "in force from"],
+        [
+            [
+                table["table"],
+                table["to_seq"],
+                f"{table['from_seq'] + 1} to {table['to_seq']}"
+                if table["to_seq"] > table["from_seq"]
+                else None,
+                _dates(table["touched_dates"]),
+                table["min_effective_date"],
+            ]
+            for table in tables
+        ],
+    )
+
+
+def _dates(days: list[str]) -> str | None:
+    if not days:
+        return None
+    return days[0] if len(days) == 1 else f"{len(days)}: {days[0]} to {days[-1]}"
+
+
+def build(
+    pin: Pin = None,
+    full_refresh: FullRefresh = False,
+    keep_rows: Annotated[
+        bool,
+        typer.Option(
+            "--keep-rows",
+            help="The dbt code has changed, but not the rows it makes: build an increment.",
+        ),
+    ] = False,
+    select: Annotated[
+        str | None,
+        typer.Option(help="dbt selection; the result stays in the scratch build, unpublished."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Pin the lake, build what is new with dbt on a copy of the warehouse, and test it.
+
+    With nothing new and unchanged code nothing is done. Changed code builds everything from
+    nothing (see --keep-rows). A build that fails a test is kept aside and never published;
+    `adx publish` makes one that passed the current one.
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.build import build as run_build
+
+    settings = load_settings()
+    with _progress() as on_node:
+        result = run_build(
+            settings,
+            pin=pin,
+            full_refresh=full_refresh,
+            keep_rows=keep_rows,
+            selection=select,
+            on_node=on_node,
+        )
+    if as_json:
+        print_json(result)
+        return
+    facts: dict[str, object] = {
+        "status": result.status,
+        "build": result.build_id,
+        "pin": result.pin,
+        "why": result.reason,
+    }
+    if result.status != "nothing to do":
+        facts |= {
+            "kind": "full refresh" if result.full_refresh else "increment",
+            "models": result.models,
+            "tests passed": result.tests,
+            "seconds": result.seconds,
+        }
+    changed = sum(abs(count) for count in result.changed.values())
+    facts |= {"rows": f"{result.rows:,}", "rows changed": f"{changed:,}"}
+    if result.status == "partial":
+        facts |= {"look at it": f'adx query --build scratch "select …" ({result.folder})'}
+    print_facts("Build", facts)
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A line on standard error that says which models and tests are done."""
+
+    def __enter__(self) -> "_progress":
+        self._status = remarks().status("dbt starts")
+        self._done = 0
+        self._status.start()
+        return self
+
+    def __call__(self, name: str, status: str) -> None:
+        self._done += 1
+        self._status.update(f"{self._done} models and tests done; {name}: {status}")
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+
+def publish(
+    build: Annotated[
+        str | None,
+        typer.Option(help="Id of a kept build, to go back to it; by default the newest one."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make the newest build that passed the one that readers see, by replacing one link.
+
+    Readers never wait and never see half a build; the last three builds are kept.
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.publish import publish as run_publish
+
+    publication = run_publish(load_settings(), build)
+    if as_json:
+        print_json(publication)
+        return
+    print_facts(
+        "Publish",
+        {
+            "status": publication.status,
+            "build": publication.build_id,
+            "pin": publication.pin,
+            "replaced": publication.replaced,
+            "removed": ", ".join(publication.removed) or None,
+        },
+    )
+
+
+def verify(as_json: JsonFlag = False) -> None:
+    """Compare the published marts with the ad world's answer key, number by number, exactly.
+
+    A pair is a metric at a grain; those whose true value is zero everywhere do not count.
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.verify import verify as run_verify
+
+    _judge(run_verify(load_settings()), as_json)
+
+
+def reconcile(as_json: JsonFlag = False) -> None:
+    """Check the chain from source positions to marts: nothing lost, doubled or changed.
+
+    Reads every data file of the lake and every row of the vault and the marts.
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.reconcile import reconcile as run_reconcile
+
+    _judge(run_reconcile(load_settings()), as_json)
+
+
+def _judge(verdict: "Verdict", as_json: bool) -> None:
+    """Print what failed, and the last line that scripts read."""
+    from ingestion.errors import ExitCode
+
+    if as_json:
+        print_json(
+            {
+                "passed": verdict.passed,
+                "failed": verdict.failed,
+                "failures": [str(failure) for failure in verdict.failures],
+            }
+        )
+    else:
+        for failure in verdict.failures:
+            typer.echo(f"FAILED {failure}")
+        typer.echo(verdict.last_line)
+    if verdict.failed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def query(
+    *,
+    sql: Annotated[
+        str | None, typer.Argument(help="One SELECT; `-` or nothing reads standard input.")
+    ] = None,
+    file: Annotated[
+        typer.FileText | None, typer.Option(help="Read the SELECT from a file.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print it.")] = (
+        Format.TABLE
+    ),
+    limit: Annotated[
+        int | None, typer.Option(help="Most rows; by default 100 in a table, otherwise all.")
+    ] = None,
+    build: Annotated[
+        str | None, typer.Option(help="Read this build (an id, or scratch), not the published one.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask the warehouse, read-only: raw views, vault, marts, ops.
+
+    Example: adx query "select * from finance.fct_line_item_billing_daily limit 5"
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.query import query as run_query
+
+    if file is not None:
+        text = file.read()
+    elif sql is None or sql == "-":
+        text = sys.stdin.read()
+    else:
+        text = sql
+    kind = Format.JSON if as_json else output
+    most = limit if limit is not None else (100 if kind is Format.TABLE else None)
+    _print_answer(run_query(load_settings(), text, limit=most, build=build), kind)
+
+
+def _print_answer(answer: "Answer", kind: Format) -> None:
+    import csv
+
+    if kind is Format.JSON:
+        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    elif kind is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows(answer.rows)
+    else:
+        print_table(None, answer.columns, answer.rows)
+    if answer.truncated:
+        remarks().print(f"first {len(answer.rows)} rows; --limit shows more")
+
+
+def report(as_json: JsonFlag = False) -> None:
+    """Show the key figures of the published warehouse, and how fresh it is."""
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.report import figures
+
+    sections = figures(load_settings())
+    if as_json:
+        print_json({section.name: section.as_records() for section in sections})
+        return
+    for section in sections:
+        print_table(section.title, section.columns, section.rows, right=section.first_number)
+        typer.echo()
+
+
+def run_dbt(
+    context: typer.Context,
+    pin: Pin = None,
+) -> None:
+    """Run dbt with the pin's window, on a scratch copy of the published warehouse.
+
+    Everything after `dbt` goes to dbt: `adx dbt build --select +my_model`. The published warehouse
+    is never written; look at the result with `adx query --build scratch "select …"`.
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.scratch import run
+
+    run(load_settings(), context.args, pin=pin)

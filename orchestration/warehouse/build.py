@@ -1,0 +1,435 @@
+"""Builds the warehouse on a copy of the published one, with dbt, from a pin.
+
+The rules:
+
+- Nothing new since the newest build's pin, and the same code: nothing to do.
+- The same code: an increment. The window is what came since the pin of the published build.
+- Changed code (dbt project, macros, seeds, DuckDB itself), or nothing published yet: everything is
+  built from nothing, because rows that older code made must not stay among new ones. Who knows
+  that a change touches no rows (a description, a test) says `--keep-rows` and gets an increment.
+- A selection is built in the scratch folder and never published: its window would count as done
+  for models that were not built.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake import Lake, Pin
+from ingestion.settings import Settings
+from orchestration.warehouse import checksums, dbt, ledger
+from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.pin import find_pin, pin_lake, registration
+from orchestration.warehouse.register import register
+from orchestration.warehouse.store import FILE_NAME, Build, Manifest, Store
+
+_HEADROOM = 256 * 1024 * 1024
+"""Bytes a build needs beyond twice the published file, for DuckDB's log and temporary files."""
+
+META_BUILD = """
+create or replace table meta.build (
+    build_id varchar not null,
+    pin integer not null,
+    previous_pin integer,
+    built_at timestamp not null,
+    full_refresh boolean not null,
+    code varchar not null
+)
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is going to do.
+
+    Attributes:
+        pin: The pin to build.
+        previous: The pin it continues; None builds everything from nothing.
+        base: The build it starts as a copy of.
+        code: Hash of the dbt project.
+        reason: Why it is a full refresh, or an increment.
+    """
+
+    pin: Pin
+    previous: Pin | None
+    base: Build | None
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a build did.
+
+    Attributes:
+        status: `built`, `nothing to do`, or `partial` (a selection, in the scratch folder).
+        build_id: The build that holds the pin now.
+        pin: Its pin.
+        previous_pin: The pin it continued.
+        full_refresh: Whether everything was built from nothing.
+        reason: Why.
+        folder: Where it is.
+        models: Models built.
+        tests: Tests passed.
+        rows: Rows in the vault and the marts.
+        changed: Rows more or less by table, and tables whose rows changed otherwise (0).
+        seconds: Wall time.
+    """
+
+    status: str
+    build_id: str
+    pin: int
+    previous_pin: int | None
+    full_refresh: bool
+    reason: str
+    folder: str
+    models: int
+    tests: int
+    rows: int
+    changed: dict[str, int]
+    seconds: float
+
+
+class Session:
+    """A build in progress, with its file copied and registered; made by `open_session`."""
+
+    def __init__(
+        self, settings: Settings, lake: Lake, store: Store, plan: Plan, started_at: datetime
+    ) -> None:
+        self.settings = settings
+        self.plan = plan
+        self.window = lake.window(plan.previous, plan.pin)
+        self.build_id = store.next_id(plan.pin.number)
+        self.file = store.building / FILE_NAME
+        self.is_open = True
+        self._lake = lake
+        self._store = store
+        self._started_at = started_at
+
+    def arguments(self, selection: str | None = None) -> list[str]:
+        """Arguments of the dbt command that builds the models and runs the tests."""
+        refresh = [] if self.plan.previous else ["--full-refresh"]
+        return ["build", *refresh, *(["--select", *selection.split()] if selection else [])]
+
+    def variables(self) -> dict[str, str | None]:
+        """Environment of that command, for who runs dbt in another process."""
+        return dbt.variables(self.settings, self.file, self.window.to_json())
+
+    def begin(self) -> None:
+        """Copy the base and make the pinned lake readable in it."""
+        self._store.start()
+        if self.plan.base is not None:
+            _copy(self.plan.base.file, self.file)
+        raw, ops = registration(self._lake, self.plan.pin)
+        ranges = {
+            name: (table.from_seq, table.to_seq) for name, table in self.window.tables.items()
+        }
+        with open_file(self.file, self.settings, read_only=False) as connection:
+            register(connection, raw, ops, ranges)
+
+    def finish(self, models: int, tests: int, **details: object) -> Result:
+        """Seal a build whose models were built and whose tests passed, and write its ledger row.
+
+        Args:
+            models: Models built.
+            tests: Tests passed.
+            details: More for the ledger row.
+        """
+        manifest, changed = self._seal(models, tests)
+        build = self._store.accept(manifest)
+        self.is_open = False
+        ledger.record(
+            self._lake,
+            "build",
+            self.build_id,
+            self._started_at,
+            read=self._new_rows(),
+            loaded=manifest.rows,
+            failed=0,
+            pin=manifest.pin,
+            previous_pin=manifest.previous_pin,
+            full_refresh=manifest.full_refresh,
+            models=models,
+            tests=tests,
+            changed=changed,
+            **details,
+        )
+        return self._result("built", build.folder, manifest, changed)
+
+    def _new_rows(self) -> int:
+        """Rows of the raw tables in the window."""
+        clauses = [
+            f"(source || '.' || table_name = '{name}' and _ingest_seq > {table.from_seq})"
+            for name, table in self.window.tables.items()
+        ]
+        sql = f"select coalesce(sum(read), 0) from ops.source_loads where {' or '.join(clauses)}"
+        build = self._store.read(self.build_id)
+        with open_file(build.file, self.settings, read_only=True) as connection:
+            row = connection.execute(sql).fetchone()
+        return int(row[0]) if row else 0
+
+    def _seal(self, models: int, tests: int) -> tuple[Manifest, dict[str, int]]:
+        """Write `meta.*` and checkpoint, so that the file is whole without its log."""
+        finished_at = datetime.now(UTC)
+        with open_file(self.file, self.settings, read_only=False) as connection:
+            before = checksums.stored(connection) if self.plan.base else {}
+            checksums.store(connection)
+            after = checksums.stored(connection)
+            manifest = Manifest(
+                build_id=self.build_id,
+                pin=self.plan.pin.number,
+                previous_pin=self.plan.previous.number if self.plan.previous else None,
+                code=self.plan.code,
+                full_refresh=self.plan.previous is None,
+                started_at=self._started_at.isoformat(),
+                finished_at=finished_at.isoformat(),
+                models=models,
+                tests=tests,
+                rows=sum(part.row_count for part in after.values()),
+            )
+            connection.execute(META_BUILD)
+            connection.execute(
+                "insert into meta.build values (?, ?, ?, ?, ?, ?)",
+                [
+                    manifest.build_id,
+                    manifest.pin,
+                    manifest.previous_pin,
+                    finished_at.replace(tzinfo=None),
+                    manifest.full_refresh,
+                    manifest.code,
+                ],
+            )
+            connection.execute("checkpoint")
+        return manifest, _changes(before, after)
+
+    def keep_partial(self, models: int, tests: int) -> Result:
+        """Keep a build of a selection in the scratch folder."""
+        manifest, changed = self._seal(models, tests)
+        self.is_open = False
+        return self._result("partial", self._store.keep_partial(), manifest, changed)
+
+    def fail(self, outcome: dbt.Outcome) -> AdxError:
+        """Set a build aside whose models or tests failed, and say which."""
+        first = outcome.failures[0]
+        if "no space left" in first.message.lower():
+            # Kept aside, it would only hold the space that is missing; the next start removes it.
+            self.is_open = False
+            return AdxError(
+                f"The disk is full: {first.kind} {first.name} could not be written.",
+                remedy="Free some space or let ADX_HOME name a larger disk, then build again. The "
+                "published warehouse is untouched.",
+                exit_code=ExitCode.UNAVAILABLE,
+            )
+        folder = self.set_aside()
+        others = len(outcome.failures) - 1
+        also = f" and {others} more" if others else ""
+        compiled = f"; its SQL is {first.compiled}" if first.compiled else ""
+        return AdxError(
+            f"Build {self.build_id} failed: {first.kind} {first.name}{also} ({first.source}): "
+            f"{first.message}",
+            remedy=(
+                f'Look at it with `adx query --build {self.build_id} "select …"` '
+                f"({folder / FILE_NAME}){compiled}. The published warehouse is untouched."
+            ),
+        )
+
+    def set_aside(self) -> Path:
+        """Keep the build where it can be looked at; it is never published."""
+        self.is_open = False
+        return self._store.set_aside(self.build_id)
+
+    def _result(
+        self, status: str, folder: Path, manifest: Manifest, changed: dict[str, int]
+    ) -> Result:
+        return Result(
+            status=status,
+            build_id=self.build_id,
+            pin=manifest.pin,
+            previous_pin=manifest.previous_pin,
+            full_refresh=manifest.full_refresh,
+            reason=self.plan.reason,
+            folder=str(folder),
+            models=manifest.models,
+            tests=manifest.tests,
+            rows=manifest.rows,
+            changed=changed,
+            seconds=round((datetime.now(UTC) - self._started_at).total_seconds(), 1),
+        )
+
+
+def _changes(
+    before: dict[checksums.Part, checksums.Checksum],
+    after: dict[checksums.Part, checksums.Checksum],
+) -> dict[str, int]:
+    changed: dict[str, int] = {}
+    for part, (old, new) in checksums.differences(before, after).items():
+        name = f"{part.schema_name}.{part.table_name}"
+        changed[name] = changed.get(name, 0) + new.row_count - old.row_count
+    return changed
+
+
+def plan_build(
+    lake: Lake,
+    store: Store,
+    pin: Pin,
+    *,
+    full_refresh: bool = False,
+    keep_rows: bool = False,
+) -> Plan:
+    """Decide between an increment on the published build and a build from nothing."""
+    code = dbt.code_hash()
+    current = store.current()
+    reason = ""
+    if full_refresh:
+        reason = "asked for"
+    elif current is None:
+        reason = "nothing is published yet"
+    elif current.manifest.code != code and not keep_rows:
+        reason = f"the dbt code has changed since build {current.manifest.build_id}"
+    elif current.manifest.pin > pin.number:
+        reason = f"pin {pin.number} is older than the published pin {current.manifest.pin}"
+    if reason or current is None:
+        return Plan(pin, None, None, code, reason)
+    previous = find_pin(lake, current.manifest.pin)
+    return Plan(pin, previous, current, code, f"what is new since pin {previous.number}")
+
+
+def _done_before(plan: Plan, store: Store) -> Build | None:
+    """The newest build, if it already is what this one would be."""
+    passed = store.passed()
+    if not passed:
+        return None
+    manifest = passed[-1].manifest
+    return passed[-1] if (manifest.pin, manifest.code) == (plan.pin.number, plan.code) else None
+
+
+@contextmanager
+def open_session(
+    settings: Settings,
+    *,
+    pin: int | None = None,
+    full_refresh: bool = False,
+    keep_rows: bool = False,
+    again: bool = False,
+) -> Iterator[Session | Result]:
+    """Hold the writer's lock, pin, plan, copy and register; or say that there is nothing to do.
+
+    A session that is left without `finish` is set aside: it is never published.
+
+    Args:
+        settings: The environment.
+        pin: Number of a logged pin; by default the lake is pinned now.
+        full_refresh: Build everything from nothing.
+        keep_rows: The code has changed, but not the rows it makes: build an increment.
+        again: Build even if the newest build is this one already.
+
+    Raises:
+        AdxError: Another build is running, the lake is empty or has no such pin.
+        OSError: The disk has no room for the copy.
+    """
+    started_at = datetime.now(UTC)
+    store = Store(settings.warehouse)
+    lake = Lake.open(settings)
+    with store.lock("build"):
+        pinned = pin_lake(lake) if pin is None else find_pin(lake, pin)
+        plan = plan_build(lake, store, pinned, full_refresh=full_refresh, keep_rows=keep_rows)
+        done = None if again or full_refresh else _done_before(plan, store)
+        if done is not None:
+            yield _nothing(done)
+            return
+        session = Session(settings, lake, store, plan, started_at)
+        session.begin()
+        try:
+            yield session
+        finally:
+            if session.is_open:
+                session.set_aside()
+
+
+def build(
+    settings: Settings,
+    *,
+    pin: int | None = None,
+    full_refresh: bool = False,
+    keep_rows: bool = False,
+    selection: str | None = None,
+    on_node: Callable[[str, str], None] | None = None,
+) -> Result:
+    """Pin (unless a pin is given), build and test; publishing is a step of its own.
+
+    Args:
+        settings: The environment.
+        pin: Number of a logged pin; by default the lake is pinned now.
+        full_refresh: Build everything from nothing.
+        keep_rows: The code has changed, but not the rows it makes: build an increment.
+        selection: dbt selection; the result stays in the scratch folder.
+        on_node: Called with name and status after each model or test.
+
+    Raises:
+        AdxError: A model or test failed (the build is kept aside, what is published stays), dbt
+            could not start, another build is running, or the disk is full.
+    """
+    with open_session(
+        settings,
+        pin=pin,
+        full_refresh=full_refresh,
+        keep_rows=keep_rows,
+        again=selection is not None,
+    ) as session:
+        if isinstance(session, Result):
+            return session
+        outcome = dbt.run(
+            settings,
+            session.arguments(selection),
+            database=session.file,
+            window=session.window.to_json(),
+            on_node=on_node,
+        )
+        if outcome.failures:
+            raise session.fail(outcome)
+        if selection:
+            return session.keep_partial(outcome.models, outcome.tests)
+        slowest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:5]
+        return session.finish(outcome.models, outcome.tests, slowest=dict(slowest))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a checkpointed DuckDB file; shares blocks where the file system can (reflink).
+
+    Raises:
+        OSError: The disk has no room for it.
+    """
+    wanted = 2 * source.stat().st_size + _HEADROOM
+    if shutil.disk_usage(target.parent).free < wanted:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target.parent))
+    with source.open("rb") as reader, target.open("wb") as writer:
+        left = source.stat().st_size
+        while left:
+            copied = os.copy_file_range(reader.fileno(), writer.fileno(), left)
+            if copied == 0:
+                raise OSError(errno.EIO, "the file ended while it was copied", str(source))
+            left -= copied
+
+
+def _nothing(done: Build) -> Result:
+    manifest = done.manifest
+    return Result(
+        status="nothing to do",
+        build_id=manifest.build_id,
+        pin=manifest.pin,
+        previous_pin=manifest.previous_pin,
+        full_refresh=False,
+        reason=f"nothing is new since pin {manifest.pin}, and the code is the same",
+        folder=str(done.folder),
+        models=0,
+        tests=0,
+        rows=manifest.rows,
+        changed={},
+        seconds=0.0,
+    )

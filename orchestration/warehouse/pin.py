@@ -1,0 +1,48 @@
+"""Pins of the lake, as the warehouse uses them."""
+
+from collections.abc import Mapping
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake import Lake, Pin
+from ingestion.lake.ops import OPS_TABLES
+
+
+def pin_lake(lake: Lake) -> Pin:
+    """Pin the lake as it is now; the newest pin again if nothing is new.
+
+    Raises:
+        AdxError: Nothing has ever been landed.
+    """
+    lake.ensure_tables()
+    pin = lake.pin()
+    if not any(table.to_seq for table in pin.tables.values()):
+        raise AdxError(
+            "The lake is empty: there is nothing to build from.",
+            remedy="Land something first: `adx stream run --once`, `adx land`, or `make demo`.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    return pin
+
+
+def find_pin(lake: Lake, number: int) -> Pin:
+    """A logged pin by its number.
+
+    Raises:
+        AdxError: The lake has no such pin.
+    """
+    pins = {pin.number: pin for pin in lake.pins()}
+    if number not in pins:
+        known = f"{min(pins)} to {max(pins)}" if pins else "none"
+        raise AdxError(
+            f"The lake has no pin {number} (logged: {known}).",
+            remedy="Name one of those; or, if this lake replaced another one, remove the warehouse "
+            "folder: it was built from a lake that is gone.",
+            exit_code=ExitCode.USAGE,
+        )
+    return pins[number]
+
+
+def registration(lake: Lake, pin: Pin) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Metadata files of the raw tables at the pin, and of the operational tables as of now."""
+    raw = {name: table.metadata_location for name, table in pin.tables.items()}
+    return raw, {name: lake.ops_location(name) for name in OPS_TABLES}

@@ -1,0 +1,109 @@
+"""Makes the pinned lake readable in a DuckDB file: views over exact metadata files.
+
+- `raw_<source>.<table>`: the good rows of a raw table as of the pin.
+- `ops.pins`, `ops.run_ledger`, `ops.file_registry`: what the platform remembers, as of now.
+- `ops.failed_events`: the failed rows of all raw tables, as of the pin.
+- `ops.source_loads`: a table, rows read, loaded and failed per raw table and commit. It travels
+  with the copies of the file, so that a build counts the commits of its window and no others.
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from ingestion.contracts import Contract, all_contracts
+from ingestion.lake.duckdb import ops_relation_sql, relation_sql
+
+SOURCE_LOADS = """
+create table if not exists ops.source_loads (
+    source varchar not null,
+    table_name varchar not null,
+    _ingest_seq bigint not null,
+    _loaded_at timestamptz not null,
+    read bigint not null,
+    loaded bigint not null,
+    failed bigint not null,
+    drift bigint not null,
+    primary key (source, table_name, _ingest_seq)
+)
+"""
+
+
+def position_sql(contract: Contract) -> str:
+    """Where a record stood in its source, as one text."""
+    if contract.carrier == "kafka":
+        return "_kafka_topic_id || '/' || _kafka_partition || '/' || _kafka_offset"
+    return "_source_file || ':' || _source_line"
+
+
+def _failed_rows(contract: Contract, metadata_location: str) -> str:
+    # Failed rows of event tables stand in the null partition: the predicate prunes the others.
+    partition = " where event_date is null" if contract.is_event else ""
+    return f"""
+        select
+            '{contract.source}' as source,
+            '{contract.table}' as table_name,
+            _error.reason as reason,
+            _error.field as field,
+            _error.message as message,
+            _error.contract_version as contract_version,
+            _error.payload as payload,
+            {position_sql(contract)} as position,
+            _loaded_at,
+            _ingest_seq
+        from ({relation_sql(contract, metadata_location, "failed")}){partition}
+    """
+
+
+def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_seq: int) -> str:
+    # Literal bounds on _ingest_seq prune the files of all earlier commits.
+    return f"""
+        insert into ops.source_loads
+        select
+            '{contract.source}',
+            '{contract.table}',
+            _ingest_seq,
+            max(_loaded_at),
+            count(*),
+            count(*) filter (where _error.reason is null),
+            count(*) filter (where _error.reason is not null),
+            count(*) filter (where _error.reason is null and _extras is not null)
+        from ({relation_sql(contract, metadata_location)})
+        where _ingest_seq > {from_seq} and _ingest_seq <= {to_seq}
+        group by _ingest_seq
+    """
+
+
+def register(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Mapping[str, str],
+    ops: Mapping[str, str],
+    ranges: Mapping[str, tuple[int, int]],
+) -> None:
+    """Create or replace the views, and count the loads of the window.
+
+    Args:
+        connection: The file that is being built.
+        raw: Metadata file of each raw table at the pin, by `<source>.<table>`.
+        ops: Metadata file of each operational table, by its name.
+        ranges: `(from_seq, to_seq]` of the window, by `<source>.<table>`.
+    """
+    failed: list[str] = []
+    connection.execute("create schema if not exists ops")
+    connection.execute(SOURCE_LOADS)
+    for contract in all_contracts():
+        location = raw[contract.name]
+        connection.execute(f"create schema if not exists {contract.namespace}")
+        connection.execute(
+            f"create or replace view {contract.namespace}.{contract.table} as "
+            f"{relation_sql(contract, location, 'good')}"
+        )
+        failed.append(_failed_rows(contract, location))
+        from_seq, to_seq = ranges[contract.name]
+        if to_seq > from_seq:
+            connection.execute(_count_loads(contract, location, from_seq, to_seq))
+    for name, location in ops.items():
+        connection.execute(
+            f"create or replace view ops.{name} as {ops_relation_sql(name, location)}"
+        )
+    connection.execute(f"create or replace view ops.failed_events as {' union all '.join(failed)}")

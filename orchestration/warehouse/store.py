@@ -1,0 +1,232 @@
+"""Where builds live, which one is current, and who may write.
+
+    <warehouse>/building/          the build in progress; a fixed path, so that dbt parses once
+    <warehouse>/builds/<id>/       builds that passed; `current` links to the published one
+    <warehouse>/failed/<id>/       builds that failed, kept to look at
+    <warehouse>/scratch/           the copy that `adx dbt` and partial builds work on
+
+A build folder holds `advertisex.duckdb` and `build.json`. It comes to `builds/` by one rename after
+its tests passed, and becomes current by replacing one link: a process killed at any moment leaves
+the published build as it was.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake.durable import make_folder, sync_folder, write_file
+
+FILE_NAME = "advertisex.duckdb"
+"""Never changes: its base name is the catalog name that views refer to."""
+
+KEEP_PASSED = 3
+KEEP_FAILED = 2
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a build is (`build.json`).
+
+    Attributes:
+        build_id: `b<number>-pin<pin>`; numbers only grow, so that they sort by age.
+        pin: Pin that it holds.
+        previous_pin: Pin of the build that it continues; None for a full refresh.
+        code: Hash of the dbt project it was made with.
+        full_refresh: Whether everything was built from nothing.
+        started_at: UTC, ISO 8601.
+        finished_at: UTC, ISO 8601.
+        models: Models built.
+        tests: Tests passed.
+        rows: Rows in all tables of the vault and the marts.
+    """
+
+    build_id: str
+    pin: int
+    previous_pin: int | None
+    code: str
+    full_refresh: bool
+    started_at: str
+    finished_at: str
+    models: int
+    tests: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build on disk."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def file(self) -> Path:
+        """Its DuckDB file."""
+        return self.folder / FILE_NAME
+
+
+class Store:
+    """The folder of the warehouse."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.builds = folder / "builds"
+        self.failed = folder / "failed"
+        self.building = folder / "building"
+        self.scratch = folder / "scratch"
+        self.current_link = folder / "current"
+
+    @property
+    def current_file(self) -> Path:
+        """The published DuckDB file, by the link: what readers open."""
+        return self.current_link / FILE_NAME
+
+    @contextmanager
+    def lock(self, purpose: str) -> Iterator[None]:
+        """Be the one writer of the warehouse; the kernel drops the lock of a dead process.
+
+        Raises:
+            AdxError: Another process holds it (exit code BUSY).
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / ".lock"
+        with path.open("a+", encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+                raise AdxError(
+                    f"The warehouse {self.folder} is being written by {holder}.",
+                    remedy="Wait until it is done and run the command again.",
+                    exit_code=ExitCode.BUSY,
+                ) from error
+            stream.truncate(0)
+            stream.write(f"`adx {purpose}` (process {os.getpid()})")
+            stream.flush()
+            yield
+
+    def current(self) -> Build | None:
+        """The published build, if there is one."""
+        if not self.current_link.is_symlink():
+            return None
+        return self.read(self.current_link.resolve().name)
+
+    def published(self) -> Build:
+        """The published build.
+
+        Raises:
+            AdxError: Nothing has been published yet.
+        """
+        build = self.current()
+        if build is None:
+            raise AdxError(
+                f"No warehouse has been published yet in {self.folder}.",
+                remedy="Run `adx build` and `adx publish` (or `make demo`) first.",
+                exit_code=ExitCode.CONFIGURATION,
+            )
+        return build
+
+    def read(self, build_id: str) -> Build:
+        """A build that passed, by its id.
+
+        Raises:
+            AdxError: There is none of that id.
+        """
+        folder = self.builds / build_id
+        try:
+            node = json.loads((folder / "build.json").read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            known = ", ".join(build.manifest.build_id for build in self.passed()) or "none"
+            raise AdxError(
+                f"There is no build {build_id} in {self.builds}.",
+                remedy=f"Name one of those that passed: {known}.",
+                exit_code=ExitCode.USAGE,
+            ) from error
+        return Build(folder, Manifest(**node))
+
+    def passed(self) -> list[Build]:
+        """Builds that passed their tests, oldest first."""
+        if not self.builds.is_dir():
+            return []
+        return [self.read(folder.name) for folder in sorted(self.builds.iterdir())]
+
+    def next_id(self, pin: int) -> str:
+        """The id of a build that starts now; counted, because clocks can go back."""
+        folders = [
+            folder.name
+            for parent in (self.builds, self.failed)
+            if parent.is_dir()
+            for folder in parent.iterdir()
+        ]
+        newest = max((int(name[1:7]) for name in folders), default=0)
+        return f"b{newest + 1:06d}-pin{pin}"
+
+    def start(self) -> Path:
+        """An empty folder to build in; what a killed build left behind is removed."""
+        self._remove(self.building)
+        self.building.mkdir(parents=True)
+        return self.building
+
+    def _remove(self, folder: Path) -> None:
+        """Remove a folder by way of the bin, so that a crash leaves no half of it in its place."""
+        bin_folder = self.folder / ".bin"
+        bin_folder.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            folder.rename(bin_folder / f"{folder.name}-{os.getpid()}")
+        shutil.rmtree(bin_folder)
+
+    def accept(self, manifest: Manifest) -> Build:
+        """Move the finished build to the builds that passed, by one rename."""
+        manifest_text = json.dumps(asdict(manifest), indent=2)
+        write_file(self.building / "build.json", manifest_text.encode())
+        make_folder(self.builds)
+        target = self.builds / manifest.build_id
+        self.building.rename(target)
+        sync_folder(self.builds)
+        return Build(target, manifest)
+
+    def keep_partial(self) -> Path:
+        """Move a build of a selection to the scratch folder; it is never published."""
+        self._remove(self.scratch)
+        self.building.rename(self.scratch)
+        return self.scratch
+
+    def set_aside(self, build_id: str) -> Path:
+        """Keep a build that failed to look at it; only the last few are kept."""
+        self.failed.mkdir(exist_ok=True)
+        target = self.failed / build_id
+        self.building.rename(target)
+        for old in sorted(self.failed.iterdir())[:-KEEP_FAILED]:
+            self._remove(old)
+        return target
+
+    def point_to(self, build: Build) -> None:
+        """Publish: replace the `current` link in one step; readers keep the file they opened."""
+        link = self.folder / f".current.{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("builds") / build.manifest.build_id)
+        link.replace(self.current_link)
+        sync_folder(self.folder)
+
+    def tidy(self) -> list[str]:
+        """Remove all but the newest builds; the current one always stays.
+
+        A reader that has a removed file open keeps reading it.
+        """
+        current = self.current()
+        keep = {build.manifest.build_id for build in self.passed()[-KEEP_PASSED:]}
+        if current is not None:
+            keep.add(current.manifest.build_id)
+        removed = []
+        for folder in sorted(self.builds.iterdir()):
+            if folder.name not in keep:
+                self._remove(folder)
+                removed.append(folder.name)
+        return removed

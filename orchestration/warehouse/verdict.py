@@ -1,0 +1,45 @@
+"""The verdict of a comparison: what was checked, what failed and where."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that failed.
+
+    Attributes:
+        check: What was checked, such as a metric and its grain, or a table.
+        where: The first place that is wrong.
+        expected: What should be there.
+        found: What is there.
+        others: Further places of the same check that are wrong.
+    """
+
+    check: str
+    where: str
+    expected: str
+    found: str
+    others: int = 0
+
+    def __str__(self) -> str:
+        more = f" (and {self.others} more)" if self.others else ""
+        where = f" at {self.where}" if self.where else ""
+        return f"{self.check}{where}: expected {self.expected}, found {self.found}{more}"
+
+
+@dataclass
+class Verdict:
+    """Checks that passed and checks that failed."""
+
+    passed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """How many checks failed."""
+        return len(self.failures)
+
+    @property
+    def last_line(self) -> str:
+        """The line that a command ends with, and that scripts read."""
+        return f"{self.passed} passed, {self.failed} failed"

@@ -1,0 +1,166 @@
+"""Compares the published marts with the ad world's answer key, exactly, in both directions.
+
+A pair is a metric at a grain; a balance metric (loaded, failed, duplicates, ...) makes one pair a
+source table. A pair passes when every dimension has the same value on both sides, digit by digit.
+Values that are zero or null are left out on both sides, so a pair whose true value is zero
+everywhere is not counted, but one where the marts say something and the key does not is a failure.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake import Lake
+from ingestion.settings import Settings
+from orchestration.warehouse import ledger
+from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.metrics import FAMILIES, Family
+from orchestration.warehouse.store import Store
+from orchestration.warehouse.verdict import Failure, Verdict
+
+Dims = tuple[tuple[str, str | None], ...]
+"""Dimension names and values, by name."""
+
+Pair = tuple[str, str]
+"""Metric and grain; the grain of a balance metric says which source table."""
+
+Values = dict[Pair, dict[Dims, str]]
+
+_PER_SOURCE_TABLE = "source_table"
+
+
+def exact_text(value: Decimal | int) -> str:
+    """A number as the key writes it: plain digits, no exponent, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def pair_of(metric: str, grain: str, dims: Dims) -> Pair:
+    """The pair that a value belongs to."""
+    names = grain.split(",")
+    if _PER_SOURCE_TABLE not in names:
+        return metric, grain
+    return metric, f"{grain} {dict(dims)[_PER_SOURCE_TABLE]}"
+
+
+def read_key(path: Path) -> Values:
+    """The values of an answer key."""
+    values: Values = {}
+    for row in pq.read_table(path).to_pylist():
+        dims: Dims = tuple(sorted(json.loads(row["dims"]).items()))
+        values.setdefault(pair_of(row["metric"], row["grain"], dims), {})[dims] = row["value"]
+    return values
+
+
+def newest_key(world: Path) -> tuple[int, Path]:
+    """The answer key after the last day that was played, and that day.
+
+    Raises:
+        AdxError: No day was played.
+    """
+    found = [
+        (int(match[1]), path)
+        for path in (world / "key").glob("day-*.parquet")
+        if (match := re.fullmatch(r"day-(\d+)\.parquet", path.name))
+    ]
+    if not found:
+        raise AdxError(
+            f"There is no answer key in {world / 'key'}: no day of the ad world was played.",
+            remedy="Run `make demo`, or `adx world create` and `adx world play`.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    return max(found)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def mart_values(
+    connection: duckdb.DuckDBPyConnection, families: Iterable[Family] = FAMILIES
+) -> Values:
+    """The values of every metric at every grain of the registry, from the marts."""
+    values: Values = {}
+    for family in families:
+        for grain in family.grains:
+            names = [] if grain == "total" else grain.split(",")
+            for row in connection.execute(family.statement(grain)).fetchall():
+                dims: Dims = tuple(
+                    sorted((name, _text(cell)) for name, cell in zip(names, row, strict=False))
+                )
+                measures = dict(zip(family.columns, row[len(names) :], strict=True))
+                for metric, number in family.compute(measures, grain).items():
+                    if number:
+                        pair = pair_of(metric, grain, dims)
+                        values.setdefault(pair, {})[dims] = exact_text(number)
+    return values
+
+
+def compare(key: Values, marts: Values) -> Verdict:
+    """Judge every pair that either side has a value for."""
+    verdict = Verdict()
+    for pair in sorted(key.keys() | marts.keys()):
+        expected, found = key.get(pair, {}), marts.get(pair, {})
+        wrong = [
+            dims
+            for dims in expected.keys() | found.keys()
+            if expected.get(dims) != found.get(dims)
+        ]
+        if not wrong:
+            verdict.passed += 1
+            continue
+        first = min(wrong, key=lambda dims: [(name, value or "") for name, value in dims])
+        metric, grain = pair
+        verdict.failures.append(
+            Failure(
+                check=f"{metric} by {grain}" if grain != "total" else f"{metric} in total",
+                where=", ".join(f"{name} {value}" for name, value in first),
+                expected=expected.get(first, "nothing"),
+                found=found.get(first, "nothing"),
+                others=len(wrong) - 1,
+            )
+        )
+    return verdict
+
+
+def verify(settings: Settings) -> Verdict:
+    """Compare the published marts with the newest answer key; read-only.
+
+    Raises:
+        AdxError: Nothing is published, or no day was played.
+    """
+    started_at = datetime.now(UTC)
+    store = Store(settings.warehouse)
+    build = store.published()
+    day, path = newest_key(settings.world)
+    key = read_key(path)
+    with open_file(build.file, settings, read_only=True) as connection:
+        verdict = compare(key, mart_values(connection))
+    ledger.record(
+        Lake.open(settings),
+        "verify",
+        build.manifest.build_id,
+        started_at,
+        read=verdict.passed + verdict.failed,
+        loaded=verdict.passed,
+        failed=verdict.failed,
+        day=day,
+        first_failures=[str(failure) for failure in verdict.failures[:5]],
+    )
+    return verdict
+
+
+def explain(verdict: Verdict) -> Mapping[str, int]:
+    """Failures by metric, for a summary."""
+    counts: dict[str, int] = {}
+    for failure in verdict.failures:
+        metric = failure.check.split(" ", 1)[0]
+        counts[metric] = counts.get(metric, 0) + 1
+    return counts
