@@ -1,0 +1,22 @@
+{#
+    The window of this build as `adx` hands it over, or none: not while parsing (a changed window must
+    not re-parse the project) and not without a pin. Nothing else reads ADX_WINDOW.
+
+    {"pin": 3, "previous_pin": 2, "tables": {"ad_events.events": {
+        "from_seq": 4, "to_seq": 9, "touched_dates": ["2026-03-28"], "min_effective_date": null}}}
+#}
+{% macro _window() %}
+    {%- set text = env_var('ADX_WINDOW', '') if execute else '' -%}
+    {{ return(fromjson(text) if text else none) }}
+{% endmacro %}
+
+
+{# The window of one raw table, by `<source>.<table>`. #}
+{% macro _window_of(input) %}
+    {%- set tables = _window()['tables'] -%}
+    {%- if input not in tables -%}
+        {{ _argument_error("the window of this build has no table '" ~ input ~ "'; it has "
+            ~ tables.keys() | sort | join(', ')) }}
+    {%- endif -%}
+    {{ return(tables[input]) }}
+{% endmacro %}

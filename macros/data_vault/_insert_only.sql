@@ -1,0 +1,56 @@
+{#
+    Insert-only by key, the common body of hub, link and event_link: the first row of each key in load
+    order, unless the key is stored already. `stored_where` narrows what is looked at in the stored
+    table; by default all of it.
+#}
+{% macro _insert_only(macro_name, sources, key, columns, required, load_order, stored_where, ghost) %}
+{%- set names = columns | map(attribute='0') | list %}
+with incoming as (
+    {{- _union_of_sources(macro_name, sources, columns, required) }}
+),
+
+first_rows as (
+    select *
+    from incoming
+    qualify row_number() over (
+        partition by {{ key }}
+        order by {{ load_order | join(', ') }}
+    ) = 1
+    {%- if ghost %}
+    union all
+    select
+        {%- for name in names %}
+        {{ ghost.get(name, 'null') }} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    {%- endif %}
+)
+
+select
+    {%- for name in names %}
+    {{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from first_rows
+{%- if is_incremental() %}
+where not exists (
+    select 1
+    from {{ this }} as stored
+    where
+        stored.{{ key }} = first_rows.{{ key }}
+        and ({{ stored_where }})
+)
+{%- endif %}
+{% endmacro %}
+
+
+{# What a ghost record holds besides its key; all other columns are null. #}
+{% macro _ghost_values(keys, load_datetime, record_source, values) %}
+    {%- set ghost = {
+        load_datetime: "cast('1970-01-01 00:00:00' as timestamp)",
+        record_source: "'ghost'",
+    } -%}
+    {%- for key in keys -%}
+        {%- do ghost.update({key: hash_zero()}) -%}
+    {%- endfor -%}
+    {%- do ghost.update(values or {}) -%}
+    {{ return(ghost) }}
+{% endmacro %}
