@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.durable import make_folder
 from ingestion.lake.pointers import is_behind, is_known
-from ingestion.lake.problems import disk_errors, full_disk
+from ingestion.lake.problems import full_disk, storage_errors
 
 CATALOG_FILE: Final = "catalog.db"
 _LOCK_SECONDS: Final = 30
@@ -101,14 +101,14 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def storage_errors(folder: str | Path) -> Iterator[None]:
+def lake_errors(folder: str | Path) -> Iterator[None]:
     """Translate errors of the file system and of the catalog database.
 
     Raises:
-        AdxError: As `disk_errors`, and for a damaged or locked catalog.
+        AdxError: As `storage_errors`, and for a damaged or locked catalog.
     """
     try:
-        with disk_errors(folder):
+        with storage_errors(folder):
             yield
     except (SqlDatabaseError, sqlite3.DatabaseError) as error:
         raise _of_catalog(error, folder) from error

@@ -22,7 +22,7 @@ from ingestion.contracts.schema import partition_column
 from ingestion.failpoints import failpoint
 from ingestion.lake.columns import leaf_names, personal_columns, raw_file_schema
 from ingestion.lake.durable import local_path, make_folder, write_file
-from ingestion.lake.problems import disk_errors
+from ingestion.lake.problems import storage_errors
 
 _ROW_GROUP_ROWS: Final = 262_144
 _FEW_DATES: Final = 8
@@ -80,7 +80,7 @@ def write_data_files(rows: pa.Table, contract: Contract, location: str) -> list[
         raise ValueError(f"{contract.name}: rows are not in the raw schema:\n{rows.schema}")
     statistics = leaf_names(schema, frozenset(personal_columns(contract)))
     column = partition_column(contract)
-    with disk_errors(local_path(location)):
+    with storage_errors(local_path(location)):
         return [
             _write(part.cast(schema), day, statistics, local_path(location) / "data", column)
             for day, part in _by_date(rows, column)

@@ -13,7 +13,7 @@ _NO_FOLDER = {errno.ENOTDIR, errno.ENOENT, errno.ELOOP}
 
 
 @contextmanager
-def disk_errors(folder: str | Path) -> Iterator[None]:
+def storage_errors(folder: str | Path) -> Iterator[None]:
     """Translate errors of the file system.
 
     Args:

@@ -5,7 +5,7 @@ import hashlib
 from pyiceberg.catalog import Catalog
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake.catalog import CATALOG_FILE, open_catalog, storage_errors
+from ingestion.lake.catalog import CATALOG_FILE, lake_errors, open_catalog
 from ingestion.lake.durable import local_path
 from ingestion.lake.pointers import Pointer, newest_pointers
 from ingestion.settings import Settings
@@ -24,7 +24,7 @@ def recover_catalog(settings: Settings) -> list[Pointer]:
         AdxError: There is a catalog, there is no pointer, or a metadata file is damaged.
     """
     folder = settings.lake
-    with storage_errors(folder):
+    with lake_errors(folder):
         if (folder / CATALOG_FILE).exists():
             raise AdxError(
                 f"The lake in {folder} has a catalog.",

@@ -1,0 +1,110 @@
+"""Takes pins, and asks the lake what is new between two of them."""
+
+import threading
+from datetime import UTC, datetime
+
+import duckdb
+from pyiceberg.table import Table
+
+from ingestion.contracts import Contract, load_contract
+from ingestion.failpoints import failpoint
+from ingestion.lake.duckdb import connect, relation_sql
+from ingestion.lake.fence import Append, Fence
+from ingestion.lake.ops import PINS, arrow_rows
+from ingestion.lake.ops_store import OpsStore
+from ingestion.lake.pins import (
+    EFFECTIVE_COLUMN,
+    LAST_PIN,
+    Pin,
+    PinnedTable,
+    TableWindow,
+    Window,
+    pins_of,
+)
+from ingestion.lake.raw_tables import RawTables
+from ingestion.settings import Settings
+
+
+class Pinning:
+    """The pins of one lake."""
+
+    def __init__(self, settings: Settings, tables: RawTables, ops: OpsStore, fence: Fence) -> None:
+        self._settings = settings
+        self._tables = tables
+        self._ops = ops
+        self._fence = fence
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._lock = threading.Lock()
+
+    def pin(self) -> Pin:
+        """See `Lake.pin`."""
+
+        def plan(table: Table) -> Append[Pin] | Pin:
+            logged = table.properties.get(LAST_PIN)
+            last = Pin.from_json(logged) if logged is not None else None
+            before = last.heads() if last is not None else {}
+            # Heads are read after `ops.pins`, and only ever rise, so none lies below the last pin.
+            heads = self._tables.lasting_heads()
+            if last is not None and before == {
+                name: head.ingest_seq for name, head in heads.items()
+            }:
+                return last
+            pin = Pin(
+                number=last.number + 1 if last is not None else 1,
+                pinned_at=datetime.now(UTC),
+                tables={
+                    name: PinnedTable(
+                        metadata_location=head.metadata_location,
+                        snapshot_id=head.snapshot_id,
+                        from_seq=before.get(name, 0),
+                        to_seq=head.ingest_seq,
+                    )
+                    for name, head in heads.items()
+                },
+            )
+            rows = arrow_rows(PINS, pin.rows())
+            failpoint("pin.before_commit")
+            return self._ops.rows_append(
+                PINS, table, rows, properties={LAST_PIN: pin.to_json()}, outcome=lambda _: pin
+            )
+
+        pin = self._fence.commit(PINS.identifier, plan)
+        failpoint("pin.after_commit")
+        return pin
+
+    def pins(self) -> list[Pin]:
+        """See `Lake.pins`."""
+        return pins_of(self._ops.read(PINS).to_pylist())
+
+    def window(self, previous: Pin | None, current: Pin) -> Window:
+        """See `Lake.window`."""
+        before = previous.heads() if previous is not None else {}
+        tables = {
+            name: self._table_window(load_contract(*name.split(".")), table, before.get(name, 0))
+            for name, table in current.tables.items()
+        }
+        return Window(current.number, previous.number if previous is not None else None, tables)
+
+    def _table_window(self, contract: Contract, table: PinnedTable, from_seq: int) -> TableWindow:
+        effective = EFFECTIVE_COLUMN.get(contract.source)
+        if from_seq == table.to_seq or (effective is None and not contract.is_event):
+            return TableWindow(from_seq, table.to_seq)
+        rows = (
+            f"from ({relation_sql(contract, table.metadata_location, 'good')}) "
+            f"where _ingest_seq between {from_seq + 1} and {table.to_seq}"
+        )
+        cursor = self._cursor()
+        if contract.is_event:
+            found = cursor.execute(f"select distinct event_date {rows} order by all").fetchall()
+            return TableWindow(from_seq, table.to_seq, tuple(day for (day,) in found))
+        # A row that says that a key has gone has no business time; it is in force from its poll.
+        least = cursor.execute(
+            f"select min(coalesce(cast({effective} as date), cast(_loaded_at as date))) {rows}"
+        ).fetchone()
+        return TableWindow(from_seq, table.to_seq, (), least[0] if least is not None else None)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = connect(self._settings)
+            return self._connection.cursor()

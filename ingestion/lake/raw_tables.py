@@ -1,0 +1,123 @@
+"""The raw tables: made from contracts, and where they stand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.table import Table
+
+from ingestion.contracts import Contract, all_contracts
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake.catalog import find_table
+from ingestion.lake.claims import Claims, read_claims
+from ingestion.lake.pointers import write_pointer
+from ingestion.lake.schema import raw_iceberg_schema, raw_partition_spec, raw_table_properties
+
+StreamPosition = Mapping[str, Mapping[int, int]]
+"""`{topic id: {partition: next offset}}`; a partition that never committed is not in it."""
+
+
+@dataclass(frozen=True)
+class TableHead:
+    """Where a raw table stands.
+
+    Attributes:
+        table: `<source>.<table>`.
+        metadata_location: The exact metadata file; readers take this and nothing else.
+        snapshot_id: None for a table that was never committed to.
+        ingest_seq: `_ingest_seq` of the newest rows; 0 for none.
+        claims: What is claimed in it.
+    """
+
+    table: str
+    metadata_location: str
+    snapshot_id: int | None
+    ingest_seq: int
+    claims: Claims
+
+
+class RawTables:
+    """The raw tables of one lake."""
+
+    def __init__(self, folder: Path, catalog: SqlCatalog) -> None:
+        self._folder = folder
+        self._catalog = catalog
+
+    def ensure(self) -> None:
+        """Create the tables that are missing.
+
+        Raises:
+            AdxError: A table has other columns than its contract.
+        """
+        for contract in all_contracts():
+            self._ensure(contract)
+
+    def _ensure(self, contract: Contract) -> None:
+        table = find_table(self._catalog, self._folder, contract.identifier)
+        schema = raw_iceberg_schema(contract)
+        if table is None:
+            self._catalog.create_namespace_if_not_exists(contract.namespace)
+            try:
+                table = self._catalog.create_table(
+                    contract.identifier,
+                    schema,
+                    partition_spec=raw_partition_spec(contract),
+                    properties=raw_table_properties(contract),
+                )
+            except TableAlreadyExistsError:
+                table = self._catalog.load_table(contract.identifier)
+            write_pointer(self._folder, table)
+        if table.schema().as_struct() != schema.as_struct():
+            raise AdxError(
+                f"The lake table of {contract.name} has other columns than contract version "
+                f"{contract.version}.",
+                remedy="Undo the change of that contract file; a change needs a new version.",
+                exit_code=ExitCode.CONFIGURATION,
+            )
+
+    def load(self, contract: Contract) -> Table:
+        """The table as it is now.
+
+        Raises:
+            AdxError: It was never made.
+        """
+        try:
+            return self._catalog.load_table(contract.identifier)
+        except NoSuchTableError:
+            raise AdxError(
+                f"The lake has no table for {contract.name}.",
+                remedy="Call Lake.ensure_tables first; every landing does.",
+                exit_code=ExitCode.CONFIGURATION,
+            ) from None
+
+    def head(self, contract: Contract) -> TableHead:
+        """Where a table stands now."""
+        return _head(contract, self.load(contract))
+
+    def lasting_heads(self) -> dict[str, TableHead]:
+        """Where all tables stand, their pointers written, so that no recovery falls behind them."""
+        heads = {}
+        for contract in all_contracts():
+            table = self.load(contract)
+            write_pointer(self._folder, table)
+            heads[contract.name] = _head(contract, table)
+        return heads
+
+
+def _head(contract: Contract, table: Table) -> TableHead:
+    claims = read_claims(table.properties)
+    return TableHead(
+        table=contract.name,
+        metadata_location=table.metadata_location,
+        snapshot_id=snapshot_id_of(table),
+        ingest_seq=claims.ingest_seq,
+        claims=claims,
+    )
+
+
+def snapshot_id_of(table: Table) -> int | None:
+    """The newest snapshot of a table; None if there is none."""
+    snapshot = table.current_snapshot()
+    return None if snapshot is None else int(snapshot.snapshot_id)
