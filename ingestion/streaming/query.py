@@ -1,0 +1,351 @@
+"""One topic: plan from the table, run a Spark query, commit its batches, plan again if need be.
+
+The checkpoint is disposable: every query gets a fresh one, because the table alone knows what has
+been landed (docs/decisions/adr-0002-the-checkpoint-is-disposable.md). So a checkpoint that was
+deleted, cut short or damaged is no case of its own: the query fails, or not, and the next one
+starts from the table.
+"""
+
+import json
+import shutil
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from ingestion.contracts import Contract
+from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
+from ingestion.kafka.client import Topic, describe_topics
+from ingestion.lake import DataFile, Lake, StalePlan, StreamClaim
+from ingestion.lake.ops import new_run_id
+from ingestion.lake.problems import storage_errors
+from ingestion.settings import Settings
+from ingestion.streaming.ledger import BatchLedger
+from ingestion.streaming.offsets import recreated, start_offsets
+from ingestion.streaming.plan import Descriptor, DriverState, QueryPlan, unwrap_error
+from ingestion.streaming.source import FORMAT, PLAN_OPTION
+from ingestion.streaming.spark import spark_log
+
+_log = structlog.get_logger("stream")
+
+_MOST_STALE = 2
+_MOST_FAILURES = 3
+_POLL_SECONDS = 0.2
+
+
+@dataclass
+class TopicReport:
+    """What a run did with one topic.
+
+    Attributes:
+        topic: Logical name of the topic.
+        table: `<source>.<table>`.
+        batches: Batches committed.
+        read: Records consumed; loaded + failed.
+        loaded: Good rows.
+        failed: Failed rows.
+        failed_by_reason: Failed rows by reason.
+        drift: Rows with unknown fields.
+        lag: Records that the cluster had and the lake had not, when the last batch was in.
+        seconds: Time from the first plan to the end.
+    """
+
+    topic: str
+    table: str
+    batches: int = 0
+    read: int = 0
+    loaded: int = 0
+    failed: int = 0
+    failed_by_reason: Counter[str] = field(default_factory=Counter)
+    drift: int = 0
+    lag: int = 0
+    seconds: float = 0.0
+
+
+class TopicStream:
+    """Lands one topic until it is drained, stopped or broken.
+
+    Args:
+        settings: The settings.
+        lake: The lake.
+        contract: Contract of the topic's records.
+        name: Logical name of the topic.
+        once: Stop at the end that the topic has now.
+        landed: Called after each batch with the records it took and those that are left.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        lake: Lake,
+        contract: Contract,
+        name: str,
+        *,
+        once: bool,
+        landed: Callable[[int, int], None],
+    ) -> None:
+        self.report = TopicReport(name, contract.name)
+        self._settings = settings
+        self._lake = lake
+        self._contract = contract
+        self._name = name
+        self._once = once
+        self._landed = landed
+        self._reached: dict[int, int] = {}
+        self._folder = settings.checkpoints / name
+        self._ledger = BatchLedger(lake, settings.home / "ledger" / f"stream-{name}.jsonl")
+        self._batch_lock = threading.Lock()
+        self._stopping = False
+        self._batch_error: BaseException | None = None
+        self._failed_in_a_row = 0
+
+    def behind(self) -> int:
+        """Records that the cluster has and the lake has not.
+
+        Raises:
+            AdxError: The cluster cannot be reached, or going on would lose records.
+        """
+        topic, start = self._position()
+        return sum(topic.end.values()) - sum(start.values())
+
+    def recover(self) -> None:
+        """Clear away what a killed run left: its checkpoint, and measures that wait for the ledger.
+
+        Call it under the topic's lock, as everything that follows.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._ledger.append()
+
+    def run(self, spark: SparkSession) -> None:
+        """Land the topic. Call it once, in a thread of its own.
+
+        Raises:
+            AdxError: The cluster or the lake cannot be used, records are gone, or another stream
+                lands the same topic.
+        """
+        began = time.monotonic()
+        try:
+            self._run_queries(spark)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._ledger.append()
+            self.report.seconds = time.monotonic() - began
+
+    def stop(self) -> None:
+        """Let the running batch finish and begin no other."""
+        with self._batch_lock:
+            self._stopping = True
+
+    def _run_queries(self, spark: SparkSession) -> None:
+        target: dict[int, int] | None = None
+        stale = 0
+        while not self._stopping:
+            topic, start = self._position()
+            if self._once:
+                target = target or topic.end
+                if all(start[partition] >= end for partition, end in target.items()):
+                    return
+            error = self._run_query(spark, self._plan(topic, start, target))
+            if isinstance(error, StalePlan):
+                stale += 1
+                _log.warning("plan_stale", topic=self._name, reason=str(error))
+                if stale == _MOST_STALE:
+                    raise self._lost() from error
+            elif isinstance(error, AdxError):
+                raise error
+            elif error is not None:
+                self._failed_in_a_row += 1
+                _log.warning("query_failed", topic=self._name, reason=_last_line(error))
+                if self._failed_in_a_row == _MOST_FAILURES:
+                    raise self._broken(error) from error
+
+    def _position(self) -> tuple[Topic, dict[int, int]]:
+        (topic,) = describe_topics(self._settings, [self._name])
+        committed = self._lake.stream_position(self._contract)
+        return topic, start_offsets(topic, committed, self._contract.name)
+
+    def _plan(
+        self, topic: Topic, start: dict[int, int], target: dict[int, int] | None
+    ) -> QueryPlan:
+        folder = self._folder / uuid.uuid4().hex[:12]
+        return QueryPlan(
+            topic=self._name,
+            topic_id=topic.topic_id,
+            source=self._contract.source,
+            table=self._contract.table,
+            location=self._lake.location(self._contract),
+            start=start,
+            end=target,
+            most_records=self._settings.stream_batch_records,
+            folder=str(folder),
+            settings=self._settings.model_dump_json(),
+        )
+
+    def _run_query(self, spark: SparkSession, plan: QueryPlan) -> BaseException | None:
+        """Run one query to its end; what broke it, or None if it was drained or stopped."""
+        self._batch_error = None
+        self._reached = dict(plan.start)
+        with storage_errors(plan.folder):
+            DriverState(plan).write(self._lake.head(self._contract).ingest_seq)
+        interval = f"{self._settings.stream_interval_seconds} seconds"
+        reader = spark.readStream.format(FORMAT).option(PLAN_OPTION, plan.to_json()).load()
+        writer = reader.writeStream.queryName(f"{self._name}-{Path(plan.folder).name}")
+        writer = writer.option("checkpointLocation", str(Path(plan.folder) / "checkpoint"))
+        writer = writer.foreachBatch(lambda frame, _: self._land(plan, frame))
+        writer = (
+            writer.trigger(availableNow=True)
+            if self._once
+            else writer.trigger(processingTime=interval)
+        )
+        try:
+            query = writer.start()
+            while not query.awaitTermination(_POLL_SECONDS):
+                if self._stopping:
+                    query.stop()
+        except PySparkException as error:
+            return self._batch_error or unwrap_error(str(error)) or error
+        return None
+
+    def _land(self, plan: QueryPlan, frame: DataFrame) -> None:
+        """Land one batch. Spark tells its own story of what goes wrong in here, so ours is kept."""
+        with self._batch_lock:
+            if self._stopping:
+                return  # Spark may note the batch as done: the next run asks the table
+            try:
+                self._land_batch(plan, frame)
+            except BaseException as error:
+                self._batch_error = unwrap_error(str(error)) or error
+                raise
+            self._failed_in_a_row = 0
+
+    def _land_batch(self, plan: QueryPlan, frame: DataFrame) -> None:
+        started_at, began = datetime.now(UTC), time.monotonic()
+        failpoint("stream.before_files")
+        descriptors = [Descriptor.from_json(row.descriptor) for row in frame.collect()]
+        failpoint("stream.after_files")
+        if not descriptors:
+            return
+        written = time.monotonic()
+        claim = claim_of(self._settings.topic(self._name), plan.topic_id, descriptors)
+        files = files_of(descriptors)
+        (topic,) = describe_topics(self._settings, [self._name])
+        if topic.topic_id != plan.topic_id:  # recreated while the tasks were reading
+            raise recreated(
+                topic.name, known=[plan.topic_id], found=topic.topic_id, table=self._contract.name
+            )
+        failpoint("stream.before_commit")
+        result = self._lake.commit_files(
+            self._contract, files, claim, expected_seq=descriptors[0].ingest_seq - 1
+        )
+        failpoint("stream.after_commit")
+        if result.status == "already":
+            raise StalePlan(f"{self._contract.name}: another stream landed the same offsets")
+        committed = time.monotonic()
+        DriverState(plan).write(result.ingest_seq)
+        self._reached.update(claim.end)
+        self._count(descriptors, lag=sum(topic.end.values()) - sum(self._reached.values()))
+        details = {
+            "topic": claim.topic,
+            "topic_id": claim.topic_id,
+            "start": claim.start,
+            "end": claim.end,
+            "files": len(files),
+            "failed_by_reason": dict(_by_reason(descriptors)),
+            "drift": sum(item.drift for item in descriptors),
+            "lag": self.report.lag,
+            "batch_seconds": round(committed - began, 3),
+            "commit_seconds": round(committed - written, 3),
+        }
+        read = sum(item.read for item in descriptors)
+        self._ledger.add(
+            {
+                "run_id": new_run_id("stream"),
+                "kind": "land_stream",
+                "subject": self._contract.name,
+                "started_at": started_at,
+                "finished_at": datetime.now(UTC),
+                "read": read,
+                "loaded": result.rows - result.failed,
+                "failed": result.failed,
+                "bytes": sum(file.bytes for file in files),
+                "ingest_seq": result.ingest_seq if result.rows else None,
+                "details": json.dumps(details),
+            }
+        )
+        _log.info("batch_landed", table=self._contract.name, read=read, **details)
+        self._landed(read, self.report.lag)
+        failpoint("stream.before_checkpoint")
+
+    def _count(self, descriptors: list[Descriptor], lag: int) -> None:
+        reasons = _by_reason(descriptors)
+        report = self.report
+        report.batches += 1
+        report.read += sum(item.read for item in descriptors)
+        report.failed += reasons.total()
+        report.loaded = report.read - report.failed
+        report.failed_by_reason += reasons
+        report.drift += sum(item.drift for item in descriptors)
+        report.lag = lag
+
+    def _lost(self) -> AdxError:
+        return AdxError(
+            f"Another stream is landing topic {self._name}; this one stopped, and nothing was "
+            "landed twice.",
+            remedy="Leave it to that stream, or stop it and run this again.",
+            exit_code=ExitCode.BUSY,
+        )
+
+    def _broken(self, error: BaseException) -> AdxError:
+        return AdxError(
+            f"The stream of topic {self._name} failed {_MOST_FAILURES} times without landing "
+            f"anything: {_last_line(error)}",
+            remedy=f"Read {spark_log(self._settings)}; nothing is lost, the next run goes on "
+            "where the lake ends.",
+            exit_code=ExitCode.FAILED,
+        )
+
+
+def claim_of(topic: str, topic_id: str, descriptors: Sequence[Descriptor]) -> StreamClaim:
+    """What a batch claims, from what its tasks report that they did.
+
+    Raises:
+        ValueError: Two tasks covered one partition.
+    """
+    start = {item.partition: item.start for item in descriptors}
+    if len(start) != len(descriptors):
+        raise ValueError(f"{topic}: two tasks of one batch covered one partition")
+    return StreamClaim(topic, topic_id, start, {item.partition: item.end for item in descriptors})
+
+
+def files_of(descriptors: Sequence[Descriptor]) -> list[DataFile]:
+    """The files of a batch.
+
+    Raises:
+        ValueError: They hold more or fewer rows than records were read.
+    """
+    files = [DataFile.from_dict(file) for item in descriptors for file in item.files]
+    rows, read = sum(file.rows for file in files), sum(item.read for item in descriptors)
+    if rows != read:
+        raise ValueError(f"{read} records were read, but the files hold {rows} rows")
+    return files
+
+
+def _by_reason(descriptors: Iterable[Descriptor]) -> Counter[str]:
+    reasons: Counter[str] = Counter()
+    for item in descriptors:
+        reasons.update(item.failed)
+    return reasons
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1] if lines else 'no reason given'}"[:300]
