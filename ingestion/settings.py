@@ -30,6 +30,12 @@ class Settings(BaseSettings):
         spark_memory: Memory of the Spark driver, such as `1g`.
         campaigns_url: SQLAlchemy URL of the campaigns database; by default the ad world's.
         fx_url: Base URL of the FX API; by default the ad world's server is started for a landing.
+        fx_lookback_days: Days before the newest rate that are asked for again, since rates may be
+            published late or corrected.
+        drop_quiet_seconds: How long a dropped file without a `.done` marker must stay unchanged
+            before it is taken.
+        keep_loaded_files: Keep dropped files after their commit, in `<drop>/archive/`. They hold
+            personal data in clear text, so by default they are deleted.
         duckdb_threads: Threads DuckDB may use.
         duckdb_memory: Memory DuckDB may use, such as `4GB`.
     """
@@ -50,6 +56,9 @@ class Settings(BaseSettings):
     spark_memory: str = "1g"
     campaigns_url: str | None = None
     fx_url: str | None = None
+    fx_lookback_days: int = Field(default=7, ge=0)
+    drop_quiet_seconds: float = Field(default=2.0, ge=0)
+    keep_loaded_files: bool = False
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
 

@@ -35,7 +35,6 @@ from dlt.common.destination.client import (
     StorageSchemaInfo,
     WithStateSync,
 )
-from dlt.common.destination.configuration import ParquetFormatConfiguration
 from dlt.common.destination.exceptions import DestinationTerminalException
 from dlt.common.schema import TSchemaTables
 from dlt.common.storages.load_package import (
@@ -161,7 +160,7 @@ class LakeClient(JobClientBase, WithStateSync):
         paths = sorted(
             job.file_path for job in jobs if job.job_file_info.table_name == self.contract.table
         )
-        return read_rows([Path(path) for path in paths], raw_schema(self.contract))
+        return read_package([Path(path) for path in paths], raw_schema(self.contract))
 
     def _committed(self, pipeline_name: str) -> BatchState:
         return self.lake.head(self.contract).claims.batch.get(pipeline_name, BatchState())
@@ -237,8 +236,6 @@ class LakeDestination(Destination[LakeConfiguration, LakeClient]):
         caps.max_column_identifier_length = 255
         caps.supports_ddl_transactions = False
         caps.max_table_nesting = 0
-        # the package is read back once by us: fast to write beats small
-        caps.parquet_format = ParquetFormatConfiguration(compression="lz4")
         return caps
 
     @property
@@ -247,12 +244,26 @@ class LakeDestination(Destination[LakeConfiguration, LakeClient]):
         return self._client_class
 
 
-def read_rows(paths: list[Path], schema: pa.Schema) -> pa.Table:
-    """The rows of a package's Parquet files, exactly in the raw schema."""
-    tables = [pq.read_table(path, partitioning=None).select(schema.names) for path in paths]
+def write_package(rows: pa.Table, path: Path) -> None:
+    """Write rows for a package: as fast as Parquet can be, with checksums against a torn disk."""
+    pq.write_table(
+        rows,
+        path,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+        write_page_checksum=True,
+    )
+
+
+def read_package(paths: list[Path], schema: pa.Schema) -> pa.Table:
+    """The rows of a package's files, exactly in the raw schema."""
+    tables = [
+        pq.read_table(path, partitioning=None, page_checksum_verification=True) for path in paths
+    ]
     if not tables:
         return schema.empty_table()
-    return pa.concat_tables([table.cast(schema) for table in tables])
+    return pa.concat_tables([table.select(schema.names).cast(schema) for table in tables])
 
 
 def _text(value: object) -> str:

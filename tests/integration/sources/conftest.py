@@ -1,0 +1,87 @@
+"""A lake of its own for each test, and small sources to land into it."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.contracts import all_contracts, load_contract
+from ingestion.lake import Lake
+from ingestion.lake.duckdb import connect
+from ingestion.settings import Settings
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose folders all lie in the test's folder."""
+    return Settings(home=tmp_path / "home", drop_quiet_seconds=0.05)
+
+
+@pytest.fixture
+def raw(settings: Settings) -> Iterator[Callable[..., Rows]]:
+    """Rows of a raw table as dicts: `raw("campaigns.line_items", rows="failed")`."""
+    connection = connect(settings)
+
+    def read(name: str, rows: str = "all", order: str = "_ingest_seq, _source_line") -> Rows:
+        contract = load_contract(*name.split("."))
+        lake = Lake.open(settings)
+        lake.ensure_tables()
+        location = lake.head(contract).metadata_location
+        relation = lake.duckdb_relation_sql(contract, location, rows)  # type: ignore[arg-type]
+        table: duckdb.DuckDBPyRelation = connection.sql(
+            f"select * from ({relation}) order by {order}"
+        )
+        return table.to_arrow_table().to_pylist()
+
+    yield read
+    connection.close()
+
+
+class CampaignsDatabase:
+    """A SQLite database with the tables of the contracts."""
+
+    SAMPLES = {"int": 7, "ts": "2026-03-01T00:00:00.000000Z", "date": "2026-03-01"}
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for contract in all_contracts():
+            if contract.source != "campaigns":
+                continue
+            columns = ", ".join(
+                f"{field.name} {'integer' if field.type == 'int' else 'text'}"
+                for field in contract.fields
+            )
+            key = ", ".join(contract.key)
+            self.execute(f"create table {contract.table} ({columns}, primary key ({key}))")
+
+    def execute(self, sql: str, *parameters: Any) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute(sql, parameters)
+
+    def put(self, table: str, updated_at: str, **values: Any) -> None:
+        """Insert or replace a row; columns that are left out get a value that fits."""
+        contract = load_contract("campaigns", table)
+        row = {}
+        for field in contract.fields:
+            sample: Any = self.SAMPLES.get(field.type, f"{field.name}-1")
+            if field.values:
+                sample = field.values[0]
+            elif field.length is not None:
+                sample = "EUR"[: field.length]
+            row[field.name] = values.get(field.name, sample if field.required else None)
+        row["updated_at"] = updated_at
+        marks = ", ".join("?" for _ in row)
+        self.execute(f"insert or replace into {table} values ({marks})", *row.values())
+
+
+@pytest.fixture
+def database(settings: Settings) -> CampaignsDatabase:
+    """The campaigns database where the ad world would have it."""
+    return CampaignsDatabase(settings.world / "campaigns.db")
