@@ -11,13 +11,11 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import ExpireSnapshots
@@ -26,6 +24,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.lake.durable import local_path
 from ingestion.lake.files import DataFile
+from ingestion.lake.manifest import manifest_entries
 from ingestion.lake.pointers import write_pointer
 
 COMMIT_ID: Final = "adx.commit"
@@ -34,7 +33,6 @@ _KEPT_SNAPSHOTS: Final = 20
 """600 snapshots make a commit take 0.5 s; pins name exact metadata files and files are never
 deleted by a commit, so the newest metadata can forget old snapshots."""
 _PATIENCE_SECONDS: Final = 120
-_EPOCH: Final = date(1970, 1, 1)
 
 Outcome = TypeVar("Outcome")
 
@@ -129,7 +127,7 @@ def _own_snapshot(table: Table, commit_id: str) -> Snapshot | None:
 
 
 def _commit(table: Table, append: Append[Any], commit_id: str) -> None:
-    data_files = [_iceberg_file(table, file, append.ingest_seq) for file in append.files]
+    data_files = manifest_entries(table, append.files, append.ingest_seq)
     with table.transaction() as transaction:
         summary = {COMMIT_ID: commit_id}
         update = transaction.update_snapshot(snapshot_properties=summary).merge_append()
@@ -141,32 +139,3 @@ def _commit(table: Table, append: Append[Any], commit_id: str) -> None:
         if len(known) >= _MOST_SNAPSHOTS:
             forgotten = [item.snapshot_id for item in known[:-_KEPT_SNAPSHOTS]]
             ExpireSnapshots(transaction).by_ids(forgotten).commit()
-
-
-def _iceberg_file(table: Table, file: DataFile, ingest_seq: int | None) -> Any:
-    """The manifest entry of a data file, from its footer, checked against its descriptor.
-
-    Raises:
-        ValueError: The file is not what its descriptor says, or carries another `_ingest_seq`.
-    """
-    if not local_path(file.path).is_relative_to(local_path(table.location())):
-        raise ValueError(f"{file.path} does not lie in the table {'.'.join(table.name())}")
-    entry = parquet_file_to_data_file(table.io, table.metadata, file.path)
-    day = entry.partition[0] if len(table.spec().fields) else None
-    found = (entry.record_count, entry.file_size_in_bytes, _iso_date(day))
-    if found != (file.rows, file.bytes, file.partition_date):
-        raise ValueError(f"{file.path} holds {found}, its descriptor says otherwise: {file}")
-    if ingest_seq is not None:
-        field_id = table.schema().find_field("_ingest_seq").field_id
-        bounds = {
-            int.from_bytes(bound[field_id], "little", signed=True)
-            for bound in (entry.lower_bounds, entry.upper_bounds)
-        }
-        if bounds != {ingest_seq}:
-            raise ValueError(f"{file.path} carries _ingest_seq {bounds}, not {ingest_seq}")
-    return entry
-
-
-def _iso_date(days: int | None) -> str | None:
-    """ISO date of a partition value, which Iceberg keeps as days since 1970."""
-    return None if days is None else (_EPOCH + timedelta(days=days)).isoformat()
