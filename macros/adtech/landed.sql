@@ -23,7 +23,7 @@
             cast({{ source_rank }} as bigint) as source_rank,
             raw_rows._ingest_seq as ingest_seq,
             {%- if position == 'kafka' %}
-            concat(raw_rows._kafka_topic_id, '/', cast(raw_rows._kafka_partition as string))
+            raw_rows._kafka_topic_id || '/' || cast(raw_rows._kafka_partition as string)
                 as position_major,
             raw_rows._kafka_offset as position_minor,
             {%- else %}
