@@ -1,0 +1,52 @@
+"""Everything Dagster knows of the platform; `make dagster` opens it.
+
+    source systems (external) -> raw tables -> pin -> staging, vault, marts -> published -> verified
+
+Asset keys are dbt's own, so that raw tables and dbt sources are one node, and dbt tests are
+asset checks.
+"""
+
+import dagster as dg
+
+from ingestion.settings import PROJECT_ROOT, load_settings
+from orchestration.defs.raw import raw_assets, source_systems
+from orchestration.defs.warehouse import warehouse_assets, warehouse_checks
+from orchestration.lib.dagster_home import MAX_RUNTIME_SECONDS
+from orchestration.lib.dbt_resource import QuickDbtCliResource
+from orchestration.lib.manifest import manifest_file
+from orchestration.warehouse.dbt import PROJECT_FOLDER
+
+PLATFORM_JOB = "platform_job"
+"""Lands everything that is new, pins, builds, tests, publishes, verifies."""
+
+
+@dg.definitions
+def platform() -> dg.Definitions:
+    """The definitions, made from the settings of this process."""
+    settings = load_settings()
+    return dg.Definitions(
+        assets=[
+            *source_systems(),
+            *raw_assets(settings),
+            *warehouse_assets(settings, manifest_file(settings)),
+        ],
+        asset_checks=warehouse_checks(settings),
+        jobs=[
+            # One process runs all steps in turn: a process a step costs 3 s each, and the heavy
+            # parts (Spark, dbt) are processes or thread pools themselves.
+            dg.define_asset_job(
+                PLATFORM_JOB,
+                selection=dg.AssetSelection.all(),
+                executor_def=dg.in_process_executor,
+                description="Land what is new, pin, build with dbt, publish, verify.",
+                tags={"dagster/max_runtime": str(MAX_RUNTIME_SECONDS)},
+            )
+        ],
+        resources={
+            "dbt": QuickDbtCliResource(
+                project_dir=str(PROJECT_FOLDER),
+                profiles_dir=str(PROJECT_ROOT),
+                target=settings.environment,
+            )
+        },
+    )

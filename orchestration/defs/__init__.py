@@ -1,0 +1,1 @@
+"""The assets, checks and jobs of the platform."""

@@ -1,0 +1,1 @@
+"""What the Dagster definitions are made with."""
