@@ -13,7 +13,9 @@ Names, in the order in which a run passes them:
   `lake.before_metadata`, `lake.before_swap` (all files are there, the catalog does not know),
   `lake.after_swap` (committed, the pointer is not written), `lake.after_pointer`,
   `lake.before_register` (a batch is committed, its files are not in `ops.file_registry`);
-- pins: `pin.before_commit`, `pin.after_commit`.
+- pins: `pin.before_commit`, `pin.after_commit`;
+- a build: `build.after_copy`, `build.after_dbt`, `build.before_accept`, `build.after_accept`,
+  `publish.before_swap`, `publish.after_swap`.
 """
 
 import os

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
 from ingestion.lake import Lake, Pin
 from ingestion.settings import Settings
 from orchestration.warehouse import checksums, dbt, ledger
@@ -130,6 +131,7 @@ class Session:
         ranges = {
             name: (table.from_seq, table.to_seq) for name, table in self.window.tables.items()
         }
+        failpoint("build.after_copy")
         with open_file(self.file, self.settings, read_only=False) as connection:
             register(connection, raw, ops, ranges)
 
@@ -141,9 +143,12 @@ class Session:
             tests: Tests passed.
             details: More for the ledger row.
         """
+        failpoint("build.after_dbt")
         manifest, changed = self._seal(models, tests)
+        failpoint("build.before_accept")
         build = self._store.accept(manifest)
         self.is_open = False
+        failpoint("build.after_accept")
         ledger.record(
             self._lake,
             "build",
@@ -165,10 +170,10 @@ class Session:
     def _new_rows(self) -> int:
         """Rows of the raw tables in the window."""
         clauses = [
-            f"(source || '.' || table_name = '{name}' and _ingest_seq > {table.from_seq})"
+            f"(source || '.' || table_name = '{name}' and ingest_seq > {table.from_seq})"
             for name, table in self.window.tables.items()
         ]
-        sql = f"select coalesce(sum(read), 0) from ops.source_loads where {' or '.join(clauses)}"
+        sql = f"select coalesce(sum(read_count), 0) from ops.source_loads where {' or '.join(clauses)}"
         build = self._store.read(self.build_id)
         with open_file(build.file, self.settings, read_only=True) as connection:
             row = connection.execute(sql).fetchone()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse import ledger
@@ -46,7 +47,9 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
                 "nothing to do", build.manifest.build_id, build.manifest.pin, None, []
             )
         _check(build, settings)
+        failpoint("publish.before_swap")
         store.point_to(build)
+        failpoint("publish.after_swap")
         removed = store.tidy()
     manifest = build.manifest
     replaced = None if current is None else current.manifest.build_id

@@ -193,7 +193,7 @@ def _loads(connection: Connection, pin: Pin) -> Iterator[Check]:
         name = f"read = loaded + failed of {contract.name}"
         counted = connection.execute(
             """
-            select _ingest_seq, read, loaded, failed from ops.source_loads
+            select ingest_seq, read_count, loaded_count, failed_count from ops.source_loads
             where source = ? and table_name = ? order by 1
             """,
             [contract.source, contract.table],

@@ -18,13 +18,13 @@ SOURCE_LOADS = """
 create table if not exists ops.source_loads (
     source varchar not null,
     table_name varchar not null,
-    _ingest_seq bigint not null,
-    _loaded_at timestamptz not null,
-    read bigint not null,
-    loaded bigint not null,
-    failed bigint not null,
-    drift bigint not null,
-    primary key (source, table_name, _ingest_seq)
+    ingest_seq bigint not null,
+    loaded_at timestamp not null,
+    read_count bigint not null,
+    loaded_count bigint not null,
+    failed_count bigint not null,
+    drift_count bigint not null,
+    primary key (source, table_name, ingest_seq)
 )
 """
 
@@ -63,7 +63,7 @@ def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_s
             '{contract.source}',
             '{contract.table}',
             _ingest_seq,
-            max(_loaded_at),
+            max(_loaded_at)::timestamp,
             count(*),
             count(*) filter (where _error.reason is null),
             count(*) filter (where _error.reason is not null),
