@@ -1,0 +1,12 @@
+"""The answer key: the true value of every metric, from the world's own ledger, without SQL.
+
+It is written from the definitions and shares no code with the models. `answers` puts it together;
+each module keeps one part of the definitions: `events` (what is one event), `delivery` (counts and
+rates), `money` (cost, billing, exchange rates), `actions` (conversions, product events), `balance`
+(what was sent, loaded, failed) and `exact` (numbers as text, rounding).
+"""
+
+from ingestion.adworld.key.answers import answers, read_key, write_key
+from ingestion.adworld.key.exact import Answer
+
+__all__ = ["Answer", "answers", "read_key", "write_key"]

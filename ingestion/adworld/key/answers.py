@@ -1,0 +1,61 @@
+"""The whole key of a ledger, and its file."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion.adworld.key.actions import action_answers, conversion_answers
+from ingestion.adworld.key.balance import balance_answers, dimension_answers
+from ingestion.adworld.key.delivery import Delivery, delivery_answers
+from ingestion.adworld.key.exact import Answer
+from ingestion.adworld.key.money import Books, money_answers
+from ingestion.adworld.ledger import Ledger
+from ingestion.errors import AdxError, ExitCode
+
+SCHEMA = pa.schema([(name, pa.string()) for name in ("metric", "grain", "dims", "value")])
+
+
+def answers(ledger: Ledger) -> list[Answer]:
+    """Every true value that is not zero, in order."""
+    delivery = Delivery(ledger)
+    found = [
+        *delivery_answers(delivery),
+        *money_answers(Books(delivery, ledger.day)),
+        *conversion_answers(ledger),
+        *action_answers(ledger),
+        *balance_answers(ledger),
+        *dimension_answers(ledger),
+    ]
+    return sorted(one for one in found if one is not None)
+
+
+def key_path(folder: Path, day: int) -> Path:
+    """The key's file of a world after a day."""
+    return folder / "key" / f"day-{day}.parquet"
+
+
+def write_key(folder: Path, day: int, key: list[Answer]) -> None:
+    """Write the key of a world after a day, whole or not at all."""
+    path = key_path(folder, day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.table([[getattr(one, name) for one in key] for name in SCHEMA.names], schema=SCHEMA)
+    temporary = path.with_name(path.name + ".tmp")
+    pq.write_table(table, temporary, compression="zstd")
+    temporary.replace(path)
+
+
+def read_key(folder: Path, day: int) -> list[Answer]:
+    """The key of a world after a day.
+
+    Raises:
+        AdxError: That day has not been played.
+    """
+    path = key_path(folder, day)
+    if not path.exists():
+        raise AdxError(
+            f"The ad world in {folder} has no answer key for day {day}.",
+            remedy=f"Play the days up to {day} first: `adx world play {day}`.",
+            exit_code=ExitCode.USAGE,
+        )
+    return [Answer(**row) for row in pq.read_table(path).to_pylist()]
