@@ -6,11 +6,14 @@ Asset keys are dbt's own, so that raw tables and dbt sources are one node, and d
 asset checks.
 """
 
+import sys
+from pathlib import Path
+
 import dagster as dg
 
 from ingestion.settings import PROJECT_ROOT, load_settings
 from orchestration.defs.raw import raw_assets, source_systems
-from orchestration.defs.warehouse import warehouse_assets, warehouse_checks
+from orchestration.defs.warehouse import operational_tables, warehouse_assets, warehouse_checks
 from orchestration.lib.dagster_home import MAX_RUNTIME_SECONDS
 from orchestration.lib.dbt_resource import QuickDbtCliResource
 from orchestration.lib.manifest import manifest_file
@@ -27,6 +30,7 @@ def platform() -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *source_systems(),
+            *operational_tables(),
             *raw_assets(settings),
             *warehouse_assets(settings, manifest_file(settings)),
         ],
@@ -46,6 +50,7 @@ def platform() -> dg.Definitions:
             "dbt": QuickDbtCliResource(
                 project_dir=str(PROJECT_FOLDER),
                 profiles_dir=str(PROJECT_ROOT),
+                dbt_executable=str(Path(sys.executable).with_name("dbt")),
                 target=settings.environment,
             )
         },

@@ -20,6 +20,18 @@ PUBLISHED = dg.AssetKey(["warehouse", "published"])
 VERIFIED = dg.AssetKey(["warehouse", "verified"])
 
 
+def operational_tables() -> list[dg.AssetSpec]:
+    """What models read of the platform's own memory, beside the raw tables."""
+    descriptions = {
+        "pins": "Every pin of the lake: which commits each build saw first.",
+        "source_loads": "Rows read, loaded and failed, a raw table and commit.",
+    }
+    return [
+        dg.AssetSpec(["ops", name], group_name="lake", description=description, deps=[PIN])
+        for name, description in descriptions.items()
+    ]
+
+
 def pin_asset(settings: Settings) -> dg.AssetsDefinition:
     """The exact state of every raw table that the build reads."""
 

@@ -24,8 +24,8 @@ class WarehouseTranslator(DagsterDbtTranslator):
         node = manifest["nodes"].get(unique_id)
         if node is None:
             return spec
-        reads_lake = any(parent.startswith("source.") for parent in node["depends_on"].get("nodes", ()))
-        if reads_lake:
+        parents = node["depends_on"].get("nodes", ())
+        if any(parent.startswith("source.") for parent in parents):
             spec = spec.replace_attributes(deps=[*spec.deps, PIN])
         layer = node["config"].get("schema") or "utilities"
         return spec.replace_attributes(group_name=layer)
