@@ -39,6 +39,7 @@ from ingestion.sources.locks import try_lock
 
 _IN_TRANSFER = re.compile(r"^\.|\.(tmp|part|partial|filepart)$")
 _MARKER = ".done"
+_LOADS = ".loads"
 _POLL_SECONDS = 0.02
 
 
@@ -104,13 +105,41 @@ class Attempt:
         return sorted(
             path
             for path in self.folder.iterdir()
-            if not path.name.endswith(_MARKER) and Look.at(path) is not None
+            if not path.name.startswith(".")
+            and not path.name.endswith(_MARKER)
+            and Look.at(path) is not None
         )
+
+    def note_load(self, load_id: str) -> None:
+        """Note that a package with files of this attempt is about to be committed.
+
+        A landing that finishes this folder after a crash can then tell a file that was loaded
+        from here from one whose content had been loaded before.
+        """
+        with (self.folder / _LOADS).open("a", encoding="utf-8") as notes:
+            notes.write(f"{load_id}\n")
+            notes.flush()
+            os.fsync(notes.fileno())
+
+    def loads(self) -> set[str]:
+        """The packages that were noted."""
+        try:
+            return set((self.folder / _LOADS).read_text(encoding="utf-8").splitlines())
+        except FileNotFoundError:
+            return set()
 
     def finish(self, path: Path) -> None:
         """Remove a file that is committed or archived, with its marker."""
         path.with_name(path.name + _MARKER).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Remove the folder if all its files are finished."""
+        if self.files():
+            return
+        for path in self.folder.iterdir():
+            path.unlink()
+        self.folder.rmdir()
 
 
 class DropQueue:
@@ -183,7 +212,7 @@ class DropQueue:
             for file in names:
                 self._take(file, folder)
             yield Attempt(folder)
-            _remove_if_empty(folder)
+            Attempt(folder).close()
         finally:
             if descriptor is not None:
                 os.close(descriptor)
@@ -220,7 +249,7 @@ class DropQueue:
                 attempts.append(Attempt(folder))
             yield attempts
             for attempt in attempts:
-                _remove_if_empty(attempt.folder)
+                attempt.close()
         finally:
             for descriptor in locks:
                 os.close(descriptor)
@@ -242,11 +271,3 @@ def _adopt(folder: Path) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise

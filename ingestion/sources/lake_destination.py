@@ -278,4 +278,3 @@ def _pack(document: Any) -> str:
 
 def _unpack(text: str) -> Any:
     return json.loads(zlib.decompress(base64.b64decode(text)))
-

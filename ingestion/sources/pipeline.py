@@ -14,6 +14,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.exceptions import DltException
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import new_table
@@ -87,51 +88,50 @@ class TablePipeline:
 
     def __init__(self, settings: Settings, lake: Lake, contract: Contract) -> None:
         self.contract = contract
-        self._lake = lake
-        self._follows = ""
-        self._destination = LakeDestination(lake, contract)
         self.name = f"{contract.source}_{contract.table}"
-        self._folder = str(settings.dlt)
-        self._spool = settings.dlt / f"{self.name}.spool"
-        self._pipeline = self._connect()
-
-    def _connect(self) -> Any:
-        return dlt.pipeline(
-            pipeline_name=self.name,
-            pipelines_dir=self._folder,
-            destination=self._destination,
-        )
+        self._lake = lake
+        self._destination = LakeDestination(lake, contract)
+        self._folder = settings.dlt / self.name
+        self._pipeline: Any = None
+        self._committed = BatchState()
 
     def drain(self) -> list[CommitResult]:
-        """Commit the packages that a dead process left; stale and damaged ones are dropped.
+        """Commit the packages that a dead process left, then forget its working folder.
 
-        Afterwards the local state is that of the table's newest commit.
+        Stale packages are dropped, and so are those that a crash has damaged: the source still
+        has what is in them, and the lake knows what is committed.
+
+        Returns:
+            What was committed.
         """
-        shutil.rmtree(self._spool, ignore_errors=True)
-        self._spool.mkdir()
         before = len(self._destination.results)
-        self._pipeline.activate()
-        try:
-            while self._pipeline.has_pending_data:
-                self._finish()
-        except (StalePackageError, PipelineStepFailed):
-            # stale, or damaged by the crash: the source still has it, the lake knows what is in
-            self._pipeline.drop()
-            self._pipeline = self._connect()
+        if any(self._folder.glob("*/extracted/*")) or any(self._folder.glob("load/normalized/*")):
+            try:
+                self._pipeline = self._connected()
+                while self._pipeline.has_pending_data:
+                    self._finish()
+            except (StalePackageError, DltException, ValueError):
+                self._pipeline = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._pipeline = None
         self._read_position()
         return self._destination.results[before:]
 
+    def _connected(self) -> Any:
+        return dlt.pipeline(
+            pipeline_name=self.name,
+            pipelines_dir=str(self._folder.parent),
+            destination=self._destination,
+        )
+
     def _read_position(self) -> None:
-        # in this order: a commit in between makes the next package stale, never wrong
         batch = self._lake.head(self.contract).claims.batch
-        self._follows = batch.get(self.name, BatchState()).last_load_id
-        self._pipeline.sync_destination()
+        self._committed = batch.get(self.name, BatchState())
 
     @property
     def position(self) -> Any:
         """The position that the newest commit claimed; None before the first."""
-        sources = self._pipeline.state.get("sources", {})
-        return sources.get(self.name, {}).get("position")
+        return self._committed.position
 
     def load(self, tables: Iterable[pa.Table], claim: Callable[[str], Claim]) -> CommitResult:
         """Extract landed tables and commit them as one package.
@@ -144,6 +144,9 @@ class TablePipeline:
             StalePackageError: Another process has committed since the position was read; nothing
                 was committed, and the position is that of the other process now.
         """
+        if self._pipeline is None:
+            self._pipeline = self._connected()
+            self._pipeline.sync_destination()
         self._pipeline.activate()
         failpoint("dlt.before_extract")
         self._pipeline.extract(self._source(tables, claim))
@@ -153,7 +156,7 @@ class TablePipeline:
         except StalePackageError:
             self.drain()
             raise
-        self._follows = self._lake.head(self.contract).claims.batch[self.name].last_load_id
+        self._read_position()
         return self._destination.results[-1]
 
     def _source(self, tables: Iterable[pa.Table], claim: Callable[[str], Claim]) -> Any:
@@ -162,7 +165,9 @@ class TablePipeline:
             claimed = claim(load_id)
             claim_package(
                 PackageClaim(
-                    position=claimed.position, files=claimed.files, follows=self._follows
+                    position=claimed.position,
+                    files=claimed.files,
+                    follows=self._committed.last_load_id,
                 )
             )
             # the load id makes every state differ from the one before: dlt ships no other
@@ -171,7 +176,7 @@ class TablePipeline:
             # compresses and builds dictionaries, which takes twice as long and is read once.
             # The empty table is what dlt checks against the frozen columns.
             for number, table in enumerate(tables):
-                path = self._spool / f"{load_id}-{number}.parquet"
+                path = self._folder / f"{number}.parquet"
                 write_package(table, path)
                 yield dlt.mark.with_file_import(
                     str(path), "parquet", table.num_rows, table.schema.empty_table()
@@ -188,7 +193,7 @@ class TablePipeline:
         return DltSource(self._declared(), self.name, [resource])
 
     def _declared(self) -> Schema:
-        """dlt's schema with the columns of the contract, and so frozen from the first row on.
+        """The schema for dlt: the columns of the contract, and so frozen from the first row on.
 
         A new contract version adds its columns here, deliberately; nothing else can.
         """

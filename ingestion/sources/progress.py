@@ -11,12 +11,12 @@ Advance = Callable[[str], None]
 
 
 @contextmanager
-def progress(source: str, total: int, unit: str) -> Iterator[Advance]:
+def progress(source: str, total: int | None, unit: str) -> Iterator[Advance]:
     """Show a bar for a block.
 
     Args:
         source: What is being landed.
-        total: How many steps there are.
+        total: How many steps there are; None if that shows only at the end.
         unit: What a step is, in the plural.
     """
     console = Console(stderr=True)
@@ -27,7 +27,9 @@ def progress(source: str, total: int, unit: str) -> Iterator[Advance]:
         TextColumn(unit),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(source, total=total)
 
         def advance(name: str) -> None:

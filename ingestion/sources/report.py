@@ -93,8 +93,7 @@ class LandingReport:
             ],
             "files": [vars(file) for file in self.files],
             "problems": [
-                {"message": problem.message, "remedy": problem.remedy}
-                for problem in self.problems
+                {"message": problem.message, "remedy": problem.remedy} for problem in self.problems
             ],
             "exit_code": int(self.exit_code),
         }

@@ -107,9 +107,7 @@ class Snapshot:
         inspector = sa.inspect(self._connection)
         if not inspector.has_table(contract.table):
             raise _changed(contract, f"has no table {contract.table}")
-        found = {
-            column["name"]: column["type"] for column in inspector.get_columns(contract.table)
-        }
+        found = {column["name"]: column["type"] for column in inspector.get_columns(contract.table)}
         for field in contract.fields:
             kind = found.get(field.name)
             if kind is None:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final
 
-from ingestion.contracts import Contract, all_contracts
+from ingestion.contracts import all_contracts
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
@@ -102,4 +102,3 @@ def _land_once(landing: Landing, polls: list[TablePoll], clock: Clock) -> list[T
                     stale.append(poll)
             advance(poll.contract.table)
     return stale
-

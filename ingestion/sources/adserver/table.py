@@ -1,0 +1,250 @@
+"""The files of one table in one landing."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pyarrow as pa
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.landing import Tally, land_csv_file, land_jsonl_file
+from ingestion.sources.drop_queue import Attempt, Look
+from ingestion.sources.error_archive import ErrorArchive
+from ingestion.sources.pipeline import Claim, StalePackageError, TablePipeline
+from ingestion.sources.progress import Advance
+from ingestion.sources.report import FileReport
+from ingestion.sources.run import Landing
+
+_PACKAGE_ROWS: Final = 1_000_000
+"""A package is closed when it has this many rows; it is in memory when it is committed."""
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class TakenFile:
+    """A file that this landing has taken.
+
+    Attributes:
+        attempt: The folder it lies in.
+        path: Where it is.
+        sha256: Hash of its content; empty if it cannot be read.
+        look: How it looked before it was read.
+    """
+
+    attempt: Attempt
+    path: Path
+    sha256: str
+    look: Look | None
+
+    @classmethod
+    def take(cls, attempt: Attempt, path: Path) -> "TakenFile":
+        """Look at a file and hash it."""
+        look = Look.at(path)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            digest = ""
+        return cls(attempt, path, digest, look)
+
+    @property
+    def name(self) -> str:
+        """The name it was dropped under."""
+        return self.path.name
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return 0 if self.look is None else self.look.size
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """A file and its rows."""
+
+    file: TakenFile
+    rows: pa.Table
+
+
+class TableFiles:
+    """Lands the files of one table, in the order they are given.
+
+    Args:
+        landing: The landing.
+        archive: Where files go that cannot be finished.
+        pipeline: The table's pipeline, drained.
+        advance: Told when a file is done.
+    """
+
+    def __init__(
+        self, landing: Landing, archive: ErrorArchive, pipeline: TablePipeline, advance: Advance
+    ) -> None:
+        self._landing = landing
+        self._archive = archive
+        self._pipeline = pipeline
+        self._contract = pipeline.contract
+        self._advance = advance
+
+    def land(self, files: list[TakenFile]) -> None:
+        """Land files; each ends loaded, repeated, failed or waiting in the report."""
+        pending = deque(files)
+        while pending:
+            package = self._next_package(pending)
+            if package:
+                self._commit(package)
+
+    def _next_package(self, pending: deque[TakenFile]) -> list[ParsedFile]:
+        """Parse files until there are enough rows; what is known or broken is dealt with."""
+        loaded = self._loaded(pending)
+        package: list[ParsedFile] = []
+        rows = 0
+        while pending and rows < _PACKAGE_ROWS:
+            if pending[0].name in {parsed.file.name for parsed in package}:
+                break  # a newer version of a name supersedes: it comes in a commit of its own
+            file = pending.popleft()
+            if file.sha256 in loaded or file.sha256 in {item.file.sha256 for item in package}:
+                self._known(file, loaded.get(file.sha256, ""))
+                continue
+            parsed = self._parse(file)
+            if parsed is not None:
+                package.append(parsed)
+                rows += parsed.rows.num_rows
+        return package
+
+    def _loaded(self, files: Iterable[TakenFile]) -> dict[str, str]:
+        """Which contents are loaded: hash to the package that brought it."""
+        digests = {file.sha256 for file in files}
+        found = self._landing.lake.loaded_files(self._contract, digests)
+        claims = self._landing.lake.head(self._contract).claims.files
+        loads = {digest: claims[digest].load_id for digest in found if digest in claims}
+        if len(loads) < len(found):
+            registry = self._landing.lake.read_ops("file_registry").to_pylist()
+            loads |= {
+                row["sha256"]: row["load_id"]
+                for row in registry
+                if row["sha256"] in found
+                and row["status"] == "loaded"
+                and row["table_name"] == self._contract.table
+            }
+        return loads
+
+    def _parse(self, file: TakenFile) -> ParsedFile | None:
+        context = self._landing.context(self._contract)
+        read = land_csv_file if self._contract.carrier == "csv" else land_jsonl_file
+        try:
+            rows = pa.concat_tables(read(context, file.path, file.name))
+        except AdxError as error:
+            if error.exit_code not in (ExitCode.DATA, ExitCode.UNAVAILABLE):
+                raise
+            self._fail(file, "parse" if file.sha256 else "read", error)
+            return None
+        if Look.at(file.path) != file.look:
+            self._report(file, "waiting", "it changed while it was read")
+            return None
+        return ParsedFile(file, rows)
+
+    def _commit(self, package: list[ParsedFile]) -> None:
+        for _ in range(_TRIES):
+            if not package:
+                return
+            try:
+                self._load(package)
+            except StalePackageError:
+                package = self._still_new(package)
+            else:
+                return
+        raise AdxError(
+            f"Other landings of {self._contract.name} kept coming first.",
+            remedy="Land this source from one place only, then run it again.",
+            exit_code=ExitCode.BUSY,
+        )
+
+    def _still_new(self, package: list[ParsedFile]) -> list[ParsedFile]:
+        loaded = self._loaded(parsed.file for parsed in package)
+        for parsed in package:
+            if parsed.file.sha256 in loaded:
+                self._known(parsed.file, loaded[parsed.file.sha256])
+        return [parsed for parsed in package if parsed.file.sha256 not in loaded]
+
+    def _load(self, package: list[ParsedFile]) -> None:
+        attempts = {parsed.file.attempt.id: parsed.file.attempt for parsed in package}
+
+        def claim(load_id: str) -> Claim:
+            for attempt in attempts.values():
+                attempt.note_load(load_id)
+            return Claim(
+                position={"attempts": sorted(attempts)},
+                files={parsed.file.sha256: parsed.file.name for parsed in package},
+            )
+
+        tables = [parsed.rows for parsed in package]
+        result = self._pipeline.load(tables, claim)
+        tally = Tally.of(pa.concat_tables(tables))
+        self._landing.committed(self._contract, result, tally)
+        for parsed in package:
+            self._finish_loaded(parsed.file)
+
+    def _finish_loaded(self, file: TakenFile) -> None:
+        self._landing.table(self._contract).bytes += file.bytes
+        settings = self._landing.settings
+        if settings.keep_loaded_files:
+            kept = settings.drop / "archive" / self._contract.source / file.attempt.id
+            kept.mkdir(parents=True, exist_ok=True)
+            file.path.rename(kept / file.name)
+        # a loaded file holds ids and addresses in clear text, and the lake has all of its events
+        file.attempt.finish(file.path)
+        self._report(file, "loaded")
+
+    def _known(self, file: TakenFile, load_id: str) -> None:
+        """A content that is loaded: by this very attempt before a crash, or by another file."""
+        if load_id in file.attempt.loads():
+            self._finish_loaded(file)
+            return
+        self._register(file, "repeated")
+        file.attempt.finish(file.path)
+        self._report(file, "repeated", "its content is loaded already")
+
+    def _fail(self, file: TakenFile, step: Literal["read", "parse"], error: AdxError) -> None:
+        self._archive.put(
+            file.path,
+            file.attempt.id,
+            table=self._contract.name,
+            sha256=file.sha256,
+            step=step,
+            error=error,
+        )
+        self._register(file, "failed", reason=error.message)
+        file.attempt.finish(file.path)
+        self._landing.report.problems.append(error)
+        self._report(file, "failed", error.message)
+
+    def _register(self, file: TakenFile, status: str, **more: Any) -> None:
+        self._landing.lake.append_ops(
+            "file_registry",
+            [
+                {
+                    "source": self._contract.source,
+                    "table_name": self._contract.table,
+                    "status": status,
+                    "sha256": file.sha256,
+                    "delivery": f"{file.attempt.id}/{file.name}",
+                    "file_name": file.name,
+                    "bytes": file.bytes,
+                    "registered_at": self._landing.started_at,
+                    **more,
+                }
+            ],
+        )
+
+    def _report(
+        self,
+        file: TakenFile,
+        outcome: Literal["loaded", "repeated", "failed", "waiting"],
+        message: str = "",
+    ) -> None:
+        name = self._contract.name
+        self._landing.report.files.append(FileReport(file.name, name, outcome, message))
+        self._advance(file.name)
