@@ -1,0 +1,139 @@
+{#
+    Clicks of stream and files as one (the stream wins), each with exactly one class, in this
+    precedence:
+    - orphan: no impression of that id in the `max_click_age_days` before it;
+    - repeat: at most `click_repeat_seconds` after the previous click, of any class, on the impression;
+    - net: all others.
+    Invalid clicks, once there are verdicts, come between orphan and repeat.
+#}
+{% set max_age = var('max_click_age_days') %}
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.impressions', 'days_after': var('max_click_age_days')},
+        {'input': 'adserver.clicks', 'days_after': 1},
+    ]}
+) }}
+
+with from_stream as (
+    select * from {{ ref('nhl_click__ad_events') }}
+    where {{ affected_dates('event_date', days_before=2, days_after=1) }}
+),
+
+from_files as (
+    select * from {{ ref('nhl_click__adserver') }}
+    where {{ affected_dates('event_date', days_before=1) }}
+),
+
+impressions as (
+    select
+        impression_hk,
+        event_at,
+        line_item_hk,
+        creative_hk,
+        placement_hk,
+        country_code,
+        region,
+        device_type,
+        ad_format,
+        channel,
+        experiment_arm,
+        exchange
+    from {{ ref('bv_impressions') }}
+    where {{ affected_dates('event_date', days_before=max_age) }}
+),
+
+clicks as (
+    select
+        from_stream.click_hk,
+        from_stream.click_id,
+        from_stream.event_at,
+        from_stream.event_date,
+        from_stream.impression_id,
+        from_stream.impression_hk,
+        from_stream.user_hk,
+        from_stream.ip_pseudonym,
+        from_stream.ip_prefix,
+        from_stream.user_agent,
+        from_stream.landing_url,
+        from_stream.record_source,
+        from_stream.load_datetime
+    from from_stream
+    union all
+    select
+        from_files.click_hk,
+        from_files.click_id,
+        from_files.event_at,
+        from_files.event_date,
+        from_files.impression_id,
+        from_files.impression_hk,
+        from_files.user_hk,
+        from_files.ip_pseudonym,
+        from_files.ip_prefix,
+        from_files.user_agent,
+        from_files.landing_url,
+        from_files.record_source,
+        from_files.load_datetime
+    from from_files
+    where
+        not exists (
+            select 1
+            from from_stream
+            where
+                from_stream.click_hk = from_files.click_hk
+                and from_stream.event_date between
+                    {{ add_days('from_files.event_date', -1) }}
+                    and {{ add_days('from_files.event_date', 1) }}
+        )
+),
+
+clicks_in_order as (
+    select
+        clicks.*,
+        lag(clicks.event_at) over (
+            partition by clicks.impression_hk
+            order by clicks.event_at, clicks.click_id
+        ) as previous_click_at
+    from clicks
+),
+
+clicks_with_impressions as (
+    select
+        clicks_in_order.*,
+        impressions.event_at as impression_at,
+        impressions.line_item_hk,
+        impressions.creative_hk,
+        impressions.placement_hk,
+        impressions.country_code,
+        impressions.region,
+        impressions.device_type,
+        impressions.ad_format,
+        impressions.channel,
+        impressions.experiment_arm,
+        impressions.exchange
+    from clicks_in_order
+    left join impressions
+        on
+            clicks_in_order.impression_hk = impressions.impression_hk
+            and {{ micros_between('impressions.event_at', 'clicks_in_order.event_at') }}
+            between 0 and {{ max_age * 86400000000 }}
+    where {{ affected_dates('clicks_in_order.event_date') }}
+),
+
+classified as (
+    select
+        clicks_with_impressions.*,
+        case
+            when clicks_with_impressions.impression_at is null then 'orphan'
+            when
+                {{ micros_between(
+                    'clicks_with_impressions.previous_click_at', 'clicks_with_impressions.event_at'
+                ) }} <= {{ var('click_repeat_seconds') * 1000000 }} then 'repeat'
+            else 'net'
+        end as click_class
+    from clicks_with_impressions
+)
+
+select * from classified

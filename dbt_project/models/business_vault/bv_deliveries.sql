@@ -1,0 +1,52 @@
+{#
+    What became of every delivery of an event: the first of its key is in the vault (distinct); another
+    one with the same time is a duplicate, with another time an id conflict. Counted once, in the
+    build that loads them, from this build's window alone.
+#}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key=['source_table', 'event_type', 'load_pin', 'event_date']
+) }}
+
+with compared as (
+    {%- for event in event_deliveries() %}
+    select
+        '{{ event['input'] }}' as source_table,
+        '{{ event['key'] }}' as event_type,
+        deliveries.load_pin,
+        deliveries.event_date,
+        case
+            when stored.{{ event['key'] }}_hk is null then 'rejected'
+            when
+                deliveries.ingest_seq = stored.ingest_seq
+                and deliveries.position_major = stored.position_major
+                and deliveries.position_minor = stored.position_minor then 'distinct'
+            when deliveries.event_at = stored.event_at then 'duplicate'
+            else 'id_conflict'
+        end as delivery_class
+    from {{ ref(event['staging']) }} as deliveries
+    left join {{ ref(event['link']) }} as stored
+        on
+            deliveries.{{ event['key'] }}_hk = stored.{{ event['key'] }}_hk
+            and {{ touched_dates(event['input'], 'stored.event_date', days_before=1, days_after=1) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+counted as (
+    select
+        source_table,
+        event_type,
+        load_pin,
+        event_date,
+        cast(count(*) as bigint) as delivery_count,
+        {%- for class in ['distinct', 'duplicate', 'id_conflict', 'rejected'] %}
+        cast(sum(case when delivery_class = '{{ class }}' then 1 else 0 end) as bigint)
+            as {{ class }}_count{{ ',' if not loop.last }}
+        {%- endfor %}
+    from compared
+    group by source_table, event_type, load_pin, event_date
+)
+
+select * from counted

@@ -1,0 +1,40 @@
+with versions as (
+    {{ dimension_versions(
+        hub=ref('hub_advertiser'),
+        satellite=ref('sat_advertiser__campaigns'),
+        hash_key='advertiser_hk',
+        business_key='advertiser_bk',
+        attributes=[
+            'advertiser_name',
+            'time_zone',
+            'currency_code',
+            'industry',
+            'website_domain',
+            'crunchbase_permalink',
+        ]
+    ) }}
+),
+
+advertisers as (
+    select
+        {{ hash_to_text('versions.advertiser_hk') }} as advertiser_key,
+        {{ hash_to_text(hash_key([
+            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
+        ])) }} as advertiser_version_key,
+        versions.business_key as advertiser_id,
+        versions.advertiser_name,
+        versions.time_zone,
+        versions.currency_code,
+        versions.industry,
+        versions.website_domain,
+        versions.crunchbase_permalink,
+        versions.valid_from,
+        versions.valid_to,
+        versions.as_of_from,
+        versions.is_current,
+        versions.is_deleted,
+        versions.is_inferred
+    from versions
+)
+
+select * from advertisers

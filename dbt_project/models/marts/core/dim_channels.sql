@@ -1,0 +1,8 @@
+with channels as (
+    select
+        channel,
+        channel_name
+    from {{ ref('channels') }}
+)
+
+select * from channels

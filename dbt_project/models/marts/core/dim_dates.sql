@@ -1,0 +1,19 @@
+{# Every date that an event may have by the contracts: 2000-01-01 to 2099-12-31. #}
+with days as (
+    select {{ add_days("date '2000-01-01'", 'day_number') }} as date_day
+    from (select 1 as one) as once
+    cross join {{ integer_series(0, 36524, 'day_number') }}
+),
+
+dates as (
+    select
+        date_day,
+        cast(extract(year from date_day) as bigint) as year_number,
+        cast(extract(quarter from date_day) as bigint) as quarter_number,
+        cast(extract(month from date_day) as bigint) as month_number,
+        cast(extract(day from date_day) as bigint) as day_of_month,
+        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as month_start_date
+    from days
+)
+
+select * from dates

@@ -1,0 +1,32 @@
+with versions as (
+    {{ dimension_versions(
+        hub=ref('hub_publisher'),
+        satellite=ref('sat_publisher__campaigns'),
+        hash_key='publisher_hk',
+        business_key='publisher_bk',
+        attributes=[
+            'publisher_name',
+            'domain',
+        ]
+    ) }}
+),
+
+publishers as (
+    select
+        {{ hash_to_text('versions.publisher_hk') }} as publisher_key,
+        {{ hash_to_text(hash_key([
+            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
+        ])) }} as publisher_version_key,
+        versions.business_key as publisher_id,
+        versions.publisher_name,
+        versions.domain,
+        versions.valid_from,
+        versions.valid_to,
+        versions.as_of_from,
+        versions.is_current,
+        versions.is_deleted,
+        versions.is_inferred
+    from versions
+)
+
+select * from publishers

@@ -1,0 +1,43 @@
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.impressions', 'days_after': var('max_click_age_days')},
+        {'input': 'adserver.clicks', 'days_after': 1},
+    ]}
+) }}
+
+with clicks as (
+    select * from {{ ref('bv_clicks') }}
+    where {{ affected_dates('event_date') }}
+),
+
+facts as (
+    select
+        {{ hash_to_text('clicks.click_hk') }} as click_key,
+        clicks.click_id,
+        clicks.event_at,
+        clicks.event_date,
+        cast(extract(hour from clicks.event_at) as bigint) as event_hour,
+        clicks.click_class,
+        case
+            when clicks.impression_at is not null
+                then {{ hash_to_text('clicks.impression_hk') }}
+        end as impression_key,
+        clicks.impression_at,
+        {{ hash_to_text('clicks.line_item_hk') }} as line_item_key,
+        {{ hash_to_text('clicks.creative_hk') }} as creative_key,
+        {{ hash_to_text('clicks.placement_hk') }} as placement_key,
+        {{ hash_to_text('clicks.user_hk') }} as user_key,
+        clicks.channel,
+        clicks.country_code,
+        clicks.region,
+        clicks.device_type,
+        clicks.ad_format,
+        clicks.exchange,
+        clicks.experiment_arm
+    from clicks
+)
+
+select * from facts

@@ -1,0 +1,39 @@
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 1, 'days_after': 1},
+        {'input': 'adserver.impressions'},
+    ]}
+) }}
+
+with impressions as (
+    select * from {{ ref('bv_impressions') }}
+    where {{ affected_dates('event_date') }}
+),
+
+facts as (
+    select
+        {{ hash_to_text('impressions.impression_hk') }} as impression_key,
+        impressions.impression_id,
+        impressions.event_at,
+        impressions.event_date,
+        cast(extract(hour from impressions.event_at) as bigint) as event_hour,
+        {{ hash_to_text('impressions.line_item_hk') }} as line_item_key,
+        {{ hash_to_text('impressions.creative_hk') }} as creative_key,
+        {{ hash_to_text('impressions.placement_hk') }} as placement_key,
+        {{ hash_to_text('impressions.user_hk') }} as user_key,
+        impressions.channel,
+        impressions.country_code,
+        impressions.region,
+        impressions.device_type,
+        impressions.ad_format,
+        impressions.exchange,
+        impressions.experiment_arm,
+        impressions.has_personal_consent,
+        impressions.clearing_price_micros,
+        impressions.currency_code
+    from impressions
+)
+
+select * from facts

@@ -1,0 +1,10 @@
+{{ satellite(
+    sources=ref('stg_campaigns__user_identities'),
+    parent_key='user_account_hk',
+    hashdiff='user_account_hashdiff',
+    effective_from='effective_from',
+    payload=[
+        'first_seen_at',
+        'is_deleted',
+    ]
+) }}

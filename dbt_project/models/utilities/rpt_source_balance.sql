@@ -1,0 +1,101 @@
+{{ config(materialized='table', contract={'enforced': true}) }}
+
+{%- set satellites = {
+    'campaigns.advertisers': 'advertiser',
+    'campaigns.campaigns': 'campaign',
+    'campaigns.creatives': 'creative',
+    'campaigns.credit_notes': 'credit_note',
+    'campaigns.line_item_creatives': 'line_item_creative',
+    'campaigns.line_items': 'line_item',
+    'campaigns.placements': 'placement',
+    'campaigns.publishers': 'publisher',
+    'campaigns.sites': 'site',
+    'campaigns.third_party_reports': 'third_party_report',
+    'campaigns.user_identities': 'user_account',
+    'campaigns.user_profiles': 'user',
+} %}
+
+with loads as (
+    select
+        concat(source, '.', table_name) as source_table,
+        sum(read_count) as read_count,
+        sum(loaded_count) as loaded_count,
+        sum(failed_count) as failed_count,
+        sum(drift_count) as drift_count
+    from {{ ref('stg_ops__source_loads') }}
+    group by concat(source, '.', table_name)
+),
+
+{# Rows that a satellite has not kept say what it has already: they are duplicates. #}
+versions as (
+    {%- for source_table, parent in satellites.items() %}
+    select
+        '{{ source_table }}' as source_table,
+        count(*) as distinct_count
+    from (
+        select distinct
+            {{ parent }}_hk,
+            effective_from
+        from {{ ref('sat_' ~ parent ~ '__campaigns') }}
+    ) as {{ parent }}_versions
+    union all
+    {%- endfor %}
+    select
+        'fx.rates' as source_table,
+        count(*) as distinct_count
+    from (
+        select distinct
+            fx_rate_hk,
+            fx_rate_hashdiff
+        from {{ ref('sat_fx_rate__fx') }}
+    ) as fx_rate_versions
+),
+
+events as (
+    select
+        source_table,
+        sum(distinct_count) as distinct_count,
+        sum(duplicate_count) as duplicate_count,
+        sum(id_conflict_count) as id_conflict_count,
+        sum(rejected_count) as rejected_count
+    from {{ ref('bv_deliveries') }}
+    group by source_table
+),
+
+distinct_keys as (
+    select
+        source_table,
+        distinct_count,
+        duplicate_count,
+        id_conflict_count,
+        rejected_count
+    from events
+    union all
+    select
+        versions.source_table,
+        versions.distinct_count,
+        coalesce(loads.loaded_count, 0) - versions.distinct_count as duplicate_count,
+        0 as id_conflict_count,
+        0 as rejected_count
+    from versions
+    left join loads
+        on versions.source_table = loads.source_table
+),
+
+balance as (
+    select
+        coalesce(loads.source_table, distinct_keys.source_table) as source_table,
+        cast(coalesce(loads.read_count, 0) as bigint) as read_count,
+        cast(coalesce(loads.loaded_count, 0) as bigint) as loaded_count,
+        cast(coalesce(loads.failed_count, 0) as bigint) as failed_count,
+        cast(coalesce(loads.drift_count, 0) as bigint) as drift_count,
+        cast(coalesce(distinct_keys.distinct_count, 0) as bigint) as distinct_count,
+        cast(coalesce(distinct_keys.duplicate_count, 0) as bigint) as duplicate_count,
+        cast(coalesce(distinct_keys.id_conflict_count, 0) as bigint) as id_conflict_count,
+        cast(coalesce(distinct_keys.rejected_count, 0) as bigint) as rejected_count
+    from loads
+    full outer join distinct_keys
+        on loads.source_table = distinct_keys.source_table
+)
+
+select * from balance
