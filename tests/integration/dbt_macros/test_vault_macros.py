@@ -1,7 +1,7 @@
 """Every vault macro in every case that a vault must survive, on a real dbt and a real DuckDB.
 
-A case is a model, the batches its source delivers, and the rows it must end up with, written by hand.
-All cases are models of one project: run n delivers batch n of each of them. A second project sees
+A case is a model, the batches its source delivers, and the rows it must end up with, by hand. All
+cases are models of one project: run n delivers batch n of each of them. A second project sees
 all batches at once. Rows are `key, value, loaded, order`: `loaded` is the load time in minutes,
 `order` the load order; `from` the effective time.
 """
@@ -318,7 +318,7 @@ CASES = [
 
 
 def _random_case(name: str, model: str, seed: int, batches: int) -> Case:
-    """Batches with their own load times, old ones of them delivered again, over few keys and values."""
+    """Batches with their own load times, old ones delivered again, few keys and values."""
     randomness = random.Random(seed)
     deliveries: list[list[Row]] = []
     order = 0
@@ -386,7 +386,7 @@ def _models() -> dict[str, str]:
 
 
 def _deliver(project: Any, batch: int | None) -> None:
-    """Put batch number `batch` of every case into its source table; None for all batches at once."""
+    """Put batch `batch` of every case into its source table; None for all batches at once."""
     statements = ["create schema if not exists cases"]
     for case in EVERYTHING:
         for prefix, batches in (("stg", case.batches), ("stg2", case.second_source)):

@@ -1,16 +1,19 @@
-"""A small dbt project of its own that installs the macros as another project would."""
+"""Small dbt projects of their own, which install the macros as another project would."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
+
+GOOD = ("success", "pass")
 
 PROJECT = """
 name: borrower
@@ -31,8 +34,18 @@ borrower:
       type: duckdb
       path: "{path}"
       threads: 2
-      settings: {{TimeZone: UTC, threads: "1"}}
+      settings: {{TimeZone: UTC, threads: "1", ieee_floating_point_ops: "false"}}
+    cloud:
+      type: bigquery
+      method: oauth-secrets
+      token: none
+      project: nowhere
+      dataset: main
+      location: EU
 """
+
+OFFLINE = ("--target", "cloud", "--no-populate-cache", "--no-introspect")
+"""Compile for BigQuery without a connection."""
 
 
 @contextmanager
@@ -70,9 +83,6 @@ class BorrowerProject:
 
     def dbt(self, *arguments: str, **variables: str) -> list[Any]:
         """Run dbt in this process; the results, or the first error as AssertionError."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
-
         place = str(self.folder)
         command = [*arguments, "--project-dir", place, "--profiles-dir", place]
         command += ["--log-path", f"{place}/logs", "--target-path", f"{place}/target"]
@@ -91,6 +101,11 @@ class BorrowerProject:
         assert not broken, "\n".join(broken)
         return results
 
+    def compiled(self, *arguments: str, **variables: str) -> dict[str, str]:
+        """The SQL of each model for BigQuery, made without a connection."""
+        results = self.dbt("compile", *OFFLINE, *arguments, **variables)
+        return {result.node.name: result.node.compiled_code for result in results}
+
     def execute(self, *statements: str) -> None:
         with duckdb.connect(str(self.database)) as connection:
             for statement in statements:
@@ -99,15 +114,3 @@ class BorrowerProject:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return connection.execute(sql).fetchall()
-
-
-@pytest.fixture(scope="session")
-def make_project(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    def make(name: str, models: dict[str, str], folders: Sequence[str] = ()) -> BorrowerProject:
-        project = BorrowerProject(tmp_path_factory.mktemp(name))
-        if folders:
-            project.macro_folders = tuple(folders)
-        project.write(models)
-        return project
-
-    return make
