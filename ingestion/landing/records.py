@@ -1,14 +1,23 @@
 """JSON records that a carrier hands over with their positions."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pyarrow as pa
 
 from ingestion.contracts import raw_schema
+from ingestion.landing import engine
 from ingestion.landing.context import LandingContext
-from ingestion.landing.rows import strict_rows, with_lineage
+from ingestion.landing.fast import Look, json_query
+from ingestion.landing.predicates import pads
+from ingestion.landing.rows import Mask, accepted_rows, merge, strict_rows, with_lineage
 from ingestion.landing.strict import judge_json
+from ingestion.landing.utf8 import decode
 
 SLICE_RECORDS = 65_536
-"""Most records that are parsed at once; bounds memory."""
+SLICE_BYTES = 64 * 1024 * 1024
+SECOND_LOOK_FROM = 256
+"""Doubtful records from which a second query is cheaper than the strict parser."""
 
 
 def land_json(
@@ -23,7 +32,8 @@ def land_json(
         context: The landing.
         values: The records as bytes; null for a tombstone.
         lineage: The position columns of the contract, one row a record.
-        header_event_ids: `event_id` of the record headers, null where there is none.
+        header_event_ids: `event_id` of the record headers as bytes or text, null where there is
+            none.
 
     Returns:
         A table with exactly `raw_schema(context.contract)`. Records that break the contract are
@@ -32,18 +42,65 @@ def land_json(
     Raises:
         AdxError: The key folder cannot be used.
     """
+    ids = pa.nulls(len(values), pa.binary()) if header_event_ids is None else header_event_ids
     parts = []
-    for start in range(0, len(values), SLICE_RECORDS):
-        part = values.slice(start, SLICE_RECORDS)
-        ids = None if header_event_ids is None else header_event_ids.slice(start, SLICE_RECORDS)
-        body = _land(context, part, ids)
-        parts.append(with_lineage(context, body, lineage.slice(start, SLICE_RECORDS)))
+    for start, count in _slices(values):
+        body = _land(context, _binary(values.slice(start, count)), _binary(ids.slice(start, count)))
+        parts.append(with_lineage(context, body, lineage.slice(start, count)))
     return pa.concat_tables(parts) if parts else raw_schema(context.contract).empty_table()
 
 
-def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array | None) -> pa.Table:
-    payloads: list[bytes | None] = values.to_pylist()
-    headers = event_ids.to_pylist() if event_ids is not None else [None] * len(payloads)
+def _binary(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return array.cast(pa.binary())
+
+
+def _slices(values: pa.Array | pa.ChunkedArray) -> Iterator[tuple[int, int]]:
+    """Ranges of records that are bounded in number and, but for one record, in bytes."""
+    import pyarrow.compute as pc
+
+    sizes = pc.fill_null(pc.binary_length(values), 0).to_numpy()
+    ends = np.cumsum(sizes, dtype=np.int64)
+    start = 0
+    while start < len(values):
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + SLICE_BYTES, side="right"))
+        stop = min(max(stop, start + 1), start + SLICE_RECORDS)
+        yield start, stop - start
+        start = stop
+
+
+def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array) -> pa.Table:
+    """The rows of one slice, without lineage."""
+    records = pa.table(
+        {"record": decode(values, context.contract.max_record_bytes), "event_id": decode(event_ids)}
+    )
+    parameters = pads(context.keys.pseudonym_key())
+    contract = context.contract
+
+    first = engine.run(
+        json_query(contract, Look.FIRST), records, parameters, threads=context.threads
+    )
+    rows, doubtful = accepted_rows(context, first)
+    if np.count_nonzero(doubtful) >= SECOND_LOOK_FROM:
+        second = engine.run(
+            json_query(contract, Look.SECOND),
+            records.filter(pa.array(doubtful)),
+            parameters,
+            threads=context.threads,
+        )
+        more, still = accepted_rows(context, second)
+        rows = merge(rows, more, doubtful)
+        doubtful[doubtful] = still
+    return merge(rows, _judge(context, values, event_ids, doubtful), doubtful)
+
+
+def _judge(
+    context: LandingContext, values: pa.Array, event_ids: pa.Array, doubtful: Mask
+) -> pa.Table:
+    mask = pa.array(doubtful)
+    payloads: list[bytes | None] = values.filter(mask).to_pylist()
+    headers: list[bytes | None] = event_ids.filter(mask).to_pylist()
     verdicts = [
         judge_json(context.contract, payload, header)
         for payload, header in zip(payloads, headers, strict=True)

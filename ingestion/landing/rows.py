@@ -13,7 +13,10 @@ from ingestion.contracts.schema import TIMESTAMP, lineage_schema, partition_colu
 from ingestion.landing.context import LandingContext
 from ingestion.landing.privacy import to_columns
 from ingestion.landing.strict import dump_json
+from ingestion.landing.tree import assemble
 from ingestion.landing.verdict import Verdict
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 STAMPS = ("_contract_version", "_loaded_at", "_ingest_seq")
 
@@ -80,7 +83,28 @@ def _event_date(contract: Contract, values: dict[str, Any]) -> date | None:
     return None
 
 
-def merge(accepted: pa.Table, judged: pa.Table, is_judged: np.ndarray[Any, Any]) -> pa.Table:
+def accepted_rows(context: LandingContext, found: pa.Table) -> tuple[pa.Table, Mask]:
+    """The rows of a vectorised query in `body_schema`, and which of them are in doubt.
+
+    Args:
+        context: The landing.
+        found: The column `accepted`, and what `tree.columns` selected.
+    """
+    schema = body_schema(context.contract)
+    doubtful = ~found["accepted"].to_numpy()
+    made = assemble(context.contract, found)
+    columns = []
+    for field in schema:
+        if field.name in made:
+            columns.append(made[field.name].cast(field.type))
+        elif field.name == "_load_date":
+            columns.append(pa.repeat(pa.scalar(context.load_date), len(found)))
+        else:
+            columns.append(pa.nulls(len(found), field.type))
+    return pa.Table.from_arrays(columns, schema=schema), doubtful
+
+
+def merge(accepted: pa.Table, judged: pa.Table, is_judged: Mask) -> pa.Table:
     """Put judged rows between the accepted ones, in the order of the records.
 
     Args:

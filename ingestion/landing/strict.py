@@ -40,7 +40,7 @@ class _DuplicateKeyError(ValueError):
         self.key = key
 
 
-def judge_json(contract: Contract, value: bytes | None, event_id: str | None = None) -> Verdict:
+def judge_json(contract: Contract, value: bytes | None, event_id: bytes | None = None) -> Verdict:
     """The verdict on one JSON record.
 
     Args:
@@ -95,14 +95,14 @@ def _judge(
     contract: Contract,
     record: dict[str, Any],
     reader: Reader,
-    event_id: str | None,
+    event_id: bytes | None,
 ) -> Verdict:
     extras: dict[str, Any] = {}
     typed = _check_types(tuple(fields), record, "", reader, extras)
     if event_id is not None:
         for field in contract.fields:
             if field.column == "_event_id" and typed[field.name] is None:
-                typed[field.name] = event_id
+                typed[field.name] = _header_text(field, event_id)
     values = _check_values(tuple(fields), typed, "")
     if contract.union is not None:
         _check_union(contract, values)
@@ -164,6 +164,15 @@ def _check_union(contract: Contract, values: dict[str, Any]) -> None:
                 f"{member} is {state}, but {union.discriminator} says {chosen}; "
                 "exactly the payload of that name must be filled.",
             )
+
+
+def _header_text(field: Field, header: bytes) -> str:
+    try:
+        text = header.decode()
+    except UnicodeDecodeError as error:
+        raise Violation("parse", field.name, f"The header {field.name} is not UTF-8.") from error
+    _check_text(text)
+    return text
 
 
 def _parse(contract: Contract, value: bytes | None) -> dict[str, Any]:
