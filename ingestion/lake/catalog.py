@@ -38,7 +38,7 @@ def open_catalog(folder: Path, *, recover: bool = False) -> SqlCatalog:
     """
     make_folder(folder)
     path = folder / CATALOG_FILE
-    with _exclusive(folder / ".catalog.lock"):
+    with setup_lock(folder):
         if not path.exists():
             if (folder / "pointers").exists() and not recover:
                 raise lost_catalog(f"The lake in {folder} has lost its catalog {path.name}.")
@@ -94,8 +94,13 @@ def _catalog(folder: Path) -> SqlCatalog:
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
+def setup_lock(folder: Path) -> Iterator[None]:
+    """Wait for and hold the lock under which the catalog and its tables are made.
+
+    pyiceberg's "create if not exists" looks first and creates then: two processes that make one
+    namespace at once crash (8 of them, every time).
+    """
+    with (folder / ".setup.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -130,4 +135,10 @@ def _of_catalog(error: Exception, folder: str | Path) -> AdxError:
             remedy="Give this user read and write access to that folder.",
             exit_code=ExitCode.UNAVAILABLE,
         )
-    return lost_catalog(f"The catalog in {folder} is damaged: {reason}.")
+    if any(word in reason for word in ("not a database", "malformed", "no such table")):
+        return lost_catalog(f"The catalog in {folder} is damaged: {reason}.")
+    return AdxError(
+        f"The catalog in {folder} refused: {reason}.",
+        remedy="Run it again; what was committed before is untouched.",
+        exit_code=ExitCode.UNAVAILABLE,
+    )

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 
 from ingestion.contracts import Contract
-from ingestion.lake.catalog import lake_errors, open_catalog
+from ingestion.lake.catalog import lake_errors, open_catalog, setup_lock
 from ingestion.lake.check import FileProblem, check_table
 from ingestion.lake.claims import BatchClaim, StreamClaim
 from ingestion.lake.commits import CommitResult, Commits
@@ -53,7 +53,7 @@ class Lake:
             AdxError: A table has other columns than its contract, or the catalog has forgotten
                 a table or its newest commits.
         """
-        with lake_errors(self.folder):
+        with lake_errors(self.folder), setup_lock(self.folder):
             self._tables.ensure()
             self._ops.ensure_tables()
 

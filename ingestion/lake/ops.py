@@ -135,10 +135,12 @@ def new_run_id(kind: str) -> str:
 
 
 def arrow_rows(table: OpsTable, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as the Arrow table to write; columns that a row leaves out are null."""
-    return pa.Table.from_pylist(
-        [{"row_key": table.row_key(row), **row} for row in rows], schema=table.schema
-    )
+    """Rows as the Arrow table to write, the first of each key; what a row leaves out is null."""
+    by_key: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        key = table.row_key(row)
+        by_key.setdefault(key, {"row_key": key, **row})
+    return pa.Table.from_pylist(list(by_key.values()), schema=table.schema)
 
 
 def present_keys(table: Table, keys: Iterable[str]) -> set[str]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.table import Table
 
@@ -34,17 +33,14 @@ class OpsStore:
         self._fence = fence
 
     def ensure_tables(self) -> None:
-        """Create the tables that are missing."""
+        """Create the tables that are missing; hold `setup_lock` around it."""
         for ops in OPS_TABLES.values():
-            if find_table(self._catalog, self._folder, ops.identifier) is not None:
-                continue
-            self._catalog.create_namespace_if_not_exists(NAMESPACE)
-            try:
+            table = find_table(self._catalog, self._folder, ops.identifier)
+            if table is None:
+                self._catalog.create_namespace_if_not_exists(NAMESPACE)
                 table = self._catalog.create_table(
                     ops.identifier, ops.iceberg_schema, properties=ops.properties
                 )
-            except TableAlreadyExistsError:
-                continue
             write_pointer(self._folder, table)
 
     def table(self, ops: OpsTable) -> Table:

@@ -40,7 +40,7 @@ def full_disk(folder: str | Path) -> AdxError:
 
 def _of_os(error: OSError, folder: str | Path) -> AdxError:
     # pyiceberg and pyarrow raise some of these with a text in place of number and file name.
-    place = error.filename or (folder if error.errno else f"{folder} ({error})")
+    place = error.filename or f"{folder} ({error})"
     if error.errno in _NO_SPACE:
         return full_disk(folder)
     if isinstance(error, PermissionError) or error.errno in _DENIED:

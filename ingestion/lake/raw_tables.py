@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 
 from ingestion.contracts import Contract, all_contracts
@@ -46,7 +46,7 @@ class RawTables:
         self._catalog = catalog
 
     def ensure(self) -> None:
-        """Create the tables that are missing.
+        """Create the tables that are missing; hold `setup_lock` around it.
 
         Raises:
             AdxError: A table has other columns than its contract.
@@ -59,16 +59,13 @@ class RawTables:
         schema = raw_iceberg_schema(contract)
         if table is None:
             self._catalog.create_namespace_if_not_exists(contract.namespace)
-            try:
-                table = self._catalog.create_table(
-                    contract.identifier,
-                    schema,
-                    partition_spec=raw_partition_spec(contract),
-                    properties=raw_table_properties(contract),
-                )
-            except TableAlreadyExistsError:
-                table = self._catalog.load_table(contract.identifier)
-            write_pointer(self._folder, table)
+            table = self._catalog.create_table(
+                contract.identifier,
+                schema,
+                partition_spec=raw_partition_spec(contract),
+                properties=raw_table_properties(contract),
+            )
+        write_pointer(self._folder, table)
         if table.schema().as_struct() != schema.as_struct():
             raise AdxError(
                 f"The lake table of {contract.name} has other columns than contract version "
