@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.errors import AdxError
+from ingestion.errors import AdxError, ExitCode
 from ingestion.java import find_java
 from ingestion.settings import PROJECT_ROOT, Settings, load_settings
 
@@ -26,16 +26,22 @@ class Finding:
         ok: Whether it is as needed.
         found: What was found.
         remedy: What to do where it is not as needed.
+        exit_code: How a command ends that cannot go on without it.
     """
 
     subject: str
     ok: bool
     found: str
     remedy: str = ""
+    exit_code: ExitCode = ExitCode.OK
 
 
-def checkup() -> list[Finding]:
-    """Look at everything; one finding each, and no exception."""
+def checkup(settings: Settings | None = None) -> list[Finding]:
+    """Look at everything; one finding each, and no exception.
+
+    Args:
+        settings: The settings to check with; by default they are read, which is checked, too.
+    """
     findings = [
         _look("Python", _python),
         _look("Java", _java),
@@ -43,9 +49,9 @@ def checkup() -> list[Finding]:
         _look("make", lambda: _program("make", "--version", "Install make.")),
     ]
     try:
-        settings = load_settings()
+        settings = settings or load_settings()
     except AdxError as error:
-        return [*findings, Finding("settings", ok=False, found=error.message, remedy=error.remedy)]
+        return [*findings, _problem("settings", error)]
     return [
         *findings,
         Finding("settings", ok=True, found=f"environment {settings.environment}"),
@@ -61,13 +67,27 @@ def _look(subject: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, ok=True, found=check())
     except AdxError as error:
-        return Finding(subject, ok=False, found=error.message, remedy=error.remedy)
+        return _problem(subject, error)
+
+
+def _problem(subject: str, error: AdxError) -> Finding:
+    return Finding(
+        subject,
+        ok=False,
+        found=error.message.rstrip("."),
+        remedy=error.remedy,
+        exit_code=error.exit_code,
+    )
+
+
+def _wrong(message: str, remedy: str) -> AdxError:
+    return AdxError(message, remedy=remedy, exit_code=ExitCode.CONFIGURATION)
 
 
 def _python() -> str:
     version = ".".join(str(part) for part in sys.version_info[:3])
     if not (3, 11) <= sys.version_info[:2] <= (3, 12):
-        raise AdxError(f"{version} is not 3.11 or 3.12", remedy="Run `make setup`.")
+        raise _wrong(f"{version} is not 3.11 or 3.12", remedy="Run `make setup`.")
     return f"{version} ({sys.executable})"
 
 
@@ -79,13 +99,13 @@ def _java() -> str:
 def _program(name: str, option: str, remedy: str) -> str:
     path = shutil.which(name)
     if path is None:
-        raise AdxError(f"{name} is not on the PATH", remedy=remedy)
+        raise _wrong(f"{name} is not on the PATH", remedy)
     try:
         done = subprocess.run(
             [path, option], capture_output=True, text=True, timeout=60, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise AdxError(f"{path} does not run ({error})", remedy=remedy) from error
+        raise _wrong(f"{path} does not run ({error})", remedy) from error
     # Maven colours its first line even into a pipe on some systems.
     first = done.stdout.splitlines()[0].replace("\x1b[1m", "").replace("\x1b[m", "")
     return f"{first} ({path})"
@@ -105,7 +125,7 @@ def _home(settings: Settings) -> str:
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise AdxError(
+        raise _wrong(
             f"{settings.home} cannot be written (at {folder})",
             remedy="Correct its owner and mode, or let ADX_HOME name a folder of your own.",
         )
@@ -118,7 +138,7 @@ def _disk(settings: Settings) -> str:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
-        raise AdxError(
+        raise _wrong(
             f"{_gib(free)} free at {folder}, {_gib(NEEDED_BYTES)} wanted",
             remedy="Free some space, or let ADX_HOME name a folder on another disk.",
         )
@@ -142,7 +162,7 @@ def _kafka(settings: Settings) -> str:
     except OSError:
         answers = False
     if answers and host in {"127.0.0.1", "localhost"}:
-        raise AdxError(
+        raise _wrong(
             f"another process listens at {settings.kafka_bootstrap}",
             remedy="Stop it, or set ADX_KAFKA_BOOTSTRAP to a free port (127.0.0.1:<port>).",
         )
@@ -157,12 +177,12 @@ def _profile(settings: Settings) -> str:
         profiles = yaml.safe_load(path.read_text(encoding="utf-8"))
         outputs = next(iter(profiles.values()))["outputs"]
     except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise AdxError(
+        raise _wrong(
             f"{path} cannot be read as dbt profiles ({error})",
             remedy="Restore it from the repository.",
         ) from error
     if settings.environment not in outputs:
-        raise AdxError(
+        raise _wrong(
             f"{path} has no target {settings.environment}",
             remedy=f"Set ADX_ENVIRONMENT to one of: {', '.join(outputs)}.",
         )

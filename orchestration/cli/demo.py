@@ -1,11 +1,15 @@
 """`adx demo` and `adx clean`."""
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.output import remarks
 from orchestration.cli.world import Days, Scale, Seed
+
+if TYPE_CHECKING:
+    from ingestion.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -19,20 +23,53 @@ def demo(seed: Seed = 1, scale: Scale = 200_000, days: Days = 3) -> None:
 
     Run again: nothing is sent, landed or built twice. Exit code 1 if a number is wrong.
     """
-    from ingestion.errors import ExitCode
     from ingestion.settings import load_settings
+    from orchestration.cli.warehouse import judge, print_report
     from orchestration.demo import run_demo
+    from orchestration.warehouse.verify import verify
 
-    verdict = run_demo(load_settings(), seed=seed, scale=scale, days=days)
-    typer.echo(verdict.last_line)
-    if verdict.failed:
-        raise typer.Exit(ExitCode.FAILED)
+    settings = load_settings()
+    run_demo(settings, seed=seed, scale=scale, days=days, console=remarks())
+    typer.echo()
+    print_report(settings)
+    typer.echo(_next_steps(settings))
+    judge(verify(settings))
+
+
+def _next_steps(settings: "Settings") -> str:
+    """Where to look next, with the home spelled out where it is not the default one."""
+    from ingestion.settings import PROJECT_ROOT
+
+    home = os.environ.get("ADX_HOME")
+    default = home is None or settings.home == PROJECT_ROOT / ".adx"
+    prefix = "" if default else f"ADX_HOME={settings.home} "
+    file = settings.warehouse / "current" / "advertisex.duckdb"
+    steps = {
+        "the graph, runs and checks": "make dagster",
+        "the DuckDB file, for a BI tool": str(file),
+        "billing by line item and day": (
+            "uv run adx query "
+            '"select * from finance.fct_line_item_billing_daily order by advertiser_date limit 5"'
+        ),
+        "history of a line item": (
+            "uv run adx query "
+            '"select line_item_id, rate_micros, valid_from, valid_to from core.dim_line_items '
+            'where valid_to is not null limit 5"'
+        ),
+        "records that broke their contract": "uv run adx failed list",
+        "what was lost or changed on the way": "uv run adx reconcile",
+    }
+    lines = [
+        f"  {what:<36} {how if how.startswith(os.sep) else prefix + how}"
+        for what, how in steps.items()
+    ]
+    return "\n".join(["Where to look next", *lines, ""])
 
 
 def clean(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Stop the broker of this home and remove the home: lake, keys, warehouse, world.
+    """Stop the broker of this home and remove the lake, keys, warehouse, world and all the rest.
 
     The lake is the only truth; after this there is nothing to rebuild from.
     """
@@ -44,6 +81,6 @@ def clean(
         remarks().print(f"{settings.home} does not exist: nothing to clean")
         return
     if not yes:
-        typer.confirm(f"Remove {settings.home} with everything in it?", abort=True)
-    clean_home(settings)
-    remarks().print(f"removed {settings.home}")
+        typer.confirm(f"Remove what AdvertiseX keeps in {settings.home}?", abort=True)
+    removed = clean_home(settings)
+    remarks().print(f"removed from {settings.home}: {', '.join(removed) or 'nothing'}")

@@ -15,6 +15,10 @@ from orchestration.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from ingestion.settings import Settings
     from orchestration.warehouse.query import Answer
     from orchestration.warehouse.verdict import Verdict
 
@@ -48,6 +52,8 @@ def pin(as_json: JsonFlag = False) -> None:
 
     The pin is logged in the lake; with nothing new since the last pin, that one is shown again.
     """
+    from dataclasses import asdict
+
     from ingestion.lake import Lake
     from ingestion.settings import load_settings
     from orchestration.warehouse.pin import find_pin, pin_lake
@@ -59,18 +65,15 @@ def pin(as_json: JsonFlag = False) -> None:
     current = Store(settings.warehouse).current()
     previous = find_pin(lake, current.manifest.pin) if current else None
     window = lake.window(previous, pinned)
-    tables = [
-        {
-            "table": name,
-            "from_seq": table.from_seq,
-            "to_seq": table.to_seq,
-            "touched_dates": [day.isoformat() for day in table.touched_dates],
-            "min_effective_date": table.min_effective_date,
-            "metadata_location": pinned.tables[name].metadata_location,
-        }
-        for name, table in window.tables.items()
-    ]
     if as_json:
+        tables = [
+            {
+                "table": name,
+                **asdict(table),
+                "metadata_location": pinned.tables[name].metadata_location,
+            }
+            for name, table in window.tables.items()
+        ]
         print_json({"pin": pinned.number, "previous_pin": window.previous_pin, "tables": tables})
         return
     since = f"since published pin {previous.number}" if previous else "nothing is published yet"
@@ -79,23 +82,23 @@ def pin(as_json: JsonFlag = False) -> None:
         ["table", "head", "new commits", "touched dates", "in force from"],
         [
             [
-                table["table"],
-                table["to_seq"],
-                f"{table['from_seq'] + 1} to {table['to_seq']}"
-                if table["to_seq"] > table["from_seq"]
+                name,
+                table.to_seq,
+                f"{table.from_seq + 1} to {table.to_seq}"
+                if table.to_seq > table.from_seq
                 else None,
-                _dates(table["touched_dates"]),
-                table["min_effective_date"],
+                _dates(table.touched_dates),
+                table.min_effective_date,
             ]
-            for table in tables
+            for name, table in window.tables.items()
         ],
     )
 
 
-def _dates(days: list[str]) -> str | None:
+def _dates(days: "Sequence[date]") -> str | None:
     if not days:
         return None
-    return days[0] if len(days) == 1 else f"{len(days)}: {days[0]} to {days[-1]}"
+    return str(days[0]) if len(days) == 1 else f"{len(days)}: {days[0]} to {days[-1]}"
 
 
 def build(
@@ -211,7 +214,7 @@ def verify(as_json: JsonFlag = False) -> None:
     from ingestion.settings import load_settings
     from orchestration.warehouse.verify import verify as run_verify
 
-    _judge(run_verify(load_settings()), as_json)
+    judge(run_verify(load_settings()), as_json=as_json)
 
 
 def reconcile(as_json: JsonFlag = False) -> None:
@@ -222,10 +225,10 @@ def reconcile(as_json: JsonFlag = False) -> None:
     from ingestion.settings import load_settings
     from orchestration.warehouse.reconcile import reconcile as run_reconcile
 
-    _judge(run_reconcile(load_settings()), as_json)
+    judge(run_reconcile(load_settings()), as_json=as_json)
 
 
-def _judge(verdict: "Verdict", as_json: bool) -> None:
+def judge(verdict: "Verdict", *, as_json: bool = False) -> None:
     """Print what failed, and the last line that scripts read."""
     from ingestion.errors import ExitCode
 
@@ -302,11 +305,18 @@ def report(as_json: JsonFlag = False) -> None:
     from ingestion.settings import load_settings
     from orchestration.warehouse.report import figures
 
-    sections = figures(load_settings())
+    settings = load_settings()
     if as_json:
-        print_json({section.name: section.as_records() for section in sections})
-        return
-    for section in sections:
+        print_json({section.name: section.as_records() for section in figures(settings)})
+    else:
+        print_report(settings)
+
+
+def print_report(settings: "Settings") -> None:
+    """Print the key figures as tables."""
+    from orchestration.warehouse.report import figures
+
+    for section in figures(settings):
         print_table(section.title, section.columns, section.rows, right=section.first_number)
         typer.echo()
 

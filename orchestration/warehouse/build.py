@@ -173,7 +173,8 @@ class Session:
             f"(source || '.' || table_name = '{name}' and ingest_seq > {table.from_seq})"
             for name, table in self.window.tables.items()
         ]
-        sql = f"select coalesce(sum(read_count), 0) from ops.source_loads where {' or '.join(clauses)}"
+        new = " or ".join(clauses)
+        sql = f"select coalesce(sum(read_count), 0) from ops.source_loads where {new}"
         build = self._store.read(self.build_id)
         with open_file(build.file, self.settings, read_only=True) as connection:
             row = connection.execute(sql).fetchone()

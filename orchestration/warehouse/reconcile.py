@@ -233,21 +233,22 @@ def _rows(settings: Settings, file: Path) -> Iterator[Check]:
         stored = checksums.stored(connection)
         computed = checksums.computed(connection)
     wrong = checksums.differences(stored, computed)
-    tables = sorted({(part.schema_name, part.table_name) for part in stored.keys() | computed.keys()})
+    parts = stored.keys() | computed.keys()
+    tables = sorted({(part.schema_name, part.table_name) for part in parts})
     for schema, table in tables:
         name = f"rows of {schema}.{table}"
-        parts = [part for part in wrong if (part.schema_name, part.table_name) == (schema, table)]
-        if not parts:
+        bad = [part for part in wrong if (part.schema_name, part.table_name) == (schema, table)]
+        if not bad:
             yield Check(name)
             continue
-        expected, found = wrong[parts[0]]
+        expected, found = wrong[bad[0]]
         yield Check(
             name,
             Failure(
                 name,
-                parts[0].partition_date or "",
+                bad[0].partition_date or "",
                 f"{expected.row_count} rows with checksum {expected.checksum}",
                 f"{found.row_count} rows with checksum {found.checksum}",
-                len(parts) - 1,
+                len(bad) - 1,
             ),
         )

@@ -109,9 +109,7 @@ def compare(key: Values, marts: Values) -> Verdict:
     for pair in sorted(key.keys() | marts.keys()):
         expected, found = key.get(pair, {}), marts.get(pair, {})
         wrong = [
-            dims
-            for dims in expected.keys() | found.keys()
-            if expected.get(dims) != found.get(dims)
+            dims for dims in expected.keys() | found.keys() if expected.get(dims) != found.get(dims)
         ]
         if not wrong:
             verdict.passed += 1
