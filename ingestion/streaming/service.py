@@ -15,7 +15,6 @@ from ingestion.contracts import contract_for_topic
 from ingestion.errors import AdxError
 from ingestion.kafka.client import TOPICS
 from ingestion.lake import Lake
-from ingestion.lake.locks import process_lock
 from ingestion.settings import Settings
 from ingestion.streaming.query import TopicReport, TopicStream
 
@@ -68,7 +67,7 @@ def _stream(
 ) -> Iterator[TopicStream]:
     """The stream of a topic, under the lock that keeps a second one away, with its progress bar."""
     contract = contract_for_topic(topic)
-    with process_lock(lake.folder, ".".join(contract.identifier)):
+    with lake.writer_lock(contract):
         task = progress.add_task(topic, total=None)
 
         def show(read: int, left: int) -> None:
@@ -87,7 +86,7 @@ def _run(
     once: bool,
     keep_spark: bool,
 ) -> None:
-    from ingestion.streaming.spark import start_spark  # noqa: PLC0415 - an empty drain needs none
+    from ingestion.streaming.spark import start_spark, stop_spark  # noqa: PLC0415 - none if idle
 
     stopped = stop or threading.Event()
     signals = (lambda: _stop_signals(stopped)) if stop is None else nullcontext
@@ -98,7 +97,7 @@ def _run(
                 _await(spark, streams, stopped, once=once)
         finally:
             if not keep_spark:
-                spark.stop()
+                stop_spark()
     if once and stopped.is_set():
         raise AdxError(
             "The drain was stopped before it reached the end of the topics.",

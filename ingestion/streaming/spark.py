@@ -3,34 +3,85 @@
 import os
 import shlex
 import sys
+import threading
+import warnings
 from pathlib import Path
+from typing import Any
 
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from ingestion.errors import AdxError, ExitCode
 from ingestion.java import find_java
+from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 from ingestion.streaming.source import TopicSource
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
+_lock = threading.Lock()
+_gateway: Any = None
+_session: SparkSession | None = None
+
 
 def start_spark(settings: Settings) -> SparkSession:
     """The Spark session of this process, with our data source registered.
 
+    It is started at the first call, and after `stop_spark` again in the same JVM.
+
     Raises:
-        AdxError: There is no JDK that Spark runs on.
+        AdxError: There is no JDK that Spark runs on, or Spark does not start.
     """
+    global _session  # noqa: PLW0603 - Spark itself allows one session a process
+    with _lock:
+        if _session is None:
+            _session = _start(settings)
+        return _session
+
+
+def stop_spark() -> None:
+    """Stop the session, if there is one."""
+    global _session  # noqa: PLW0603
+    with _lock:
+        if _session is not None:
+            _session.stop()
+            _session = None
+
+
+def spark_log(settings: Settings) -> Path:
+    """Where Spark's own log goes."""
+    return settings.checkpoints / "spark.log"
+
+
+def _start(settings: Settings) -> SparkSession:
     find_java()
     # Workers must be this very Python; without it Spark takes whatever `python3` is on the PATH.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    builder = SparkSession.builder.master(settings.spark_master).appName("advertisex-stream")
     if settings.spark_master.startswith("local"):
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-        builder = builder.config("spark.driver.host", "127.0.0.1")
-        builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
+    # py4j imports pandas to tell NumPy scalars from others, and PySpark dislikes its version
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
     log = spark_log(settings)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    with storage_errors(settings.checkpoints):
+        log.parent.mkdir(parents=True, exist_ok=True)
+    conf = SparkConf().setAll(list(_options(settings, log).items()))
+    try:
+        context = SparkContext(conf=conf, gateway=_launch(conf, log))
+    except PySparkException as error:
+        raise AdxError(
+            "Spark did not start.",
+            remedy=f"Read {log}; check ADX_SPARK_MASTER and ADX_SPARK_MEMORY.",
+            exit_code=ExitCode.CONFIGURATION,
+        ) from error
+    session = SparkSession(context)
+    session.dataSource.register(TopicSource)
+    return session
+
+
+def _options(settings: Settings, log: Path) -> dict[str, str]:
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}",
         f"-Dadx.log={log}",
@@ -38,6 +89,8 @@ def start_spark(settings: Settings) -> SparkSession:
         "-XX:TieredStopAtLevel=1",  # it plans, it does not compute: quick start beats peak speed
     ]
     options = {
+        "spark.master": settings.spark_master,
+        "spark.app.name": "advertisex-stream",
         "spark.driver.memory": settings.spark_memory,
         "spark.driver.extraJavaOptions": shlex.join(java_options),
         "spark.ui.enabled": "false",
@@ -52,13 +105,20 @@ def start_spark(settings: Settings) -> SparkSession:
         "spark.sql.streaming.numRecentProgressUpdates": "1",
         "spark.sql.streaming.minBatchesToRetain": "2",
     }
-    for name, value in options.items():
-        builder = builder.config(name, value)
-    session: SparkSession = builder.getOrCreate()
-    session.dataSource.register(TopicSource)
-    return session
+    if settings.spark_master.startswith("local"):
+        options["spark.driver.host"] = options["spark.driver.bindAddress"] = "127.0.0.1"
+    return options
 
 
-def spark_log(settings: Settings) -> Path:
-    """Where Spark's own log goes."""
-    return settings.checkpoints / "spark.log"
+def _launch(conf: SparkConf, log: Path) -> Any:
+    """The JVM of this process; once started it serves every later session.
+
+    It gets a session of its own, so that a signal to the process group reaches the driver alone,
+    which then lets the running batch finish. It ends with the driver, whose end closes its stdin.
+    """
+    global _gateway  # noqa: PLW0603 - PySpark keeps one JVM a process
+    if _gateway is None:
+        with log.open("ab") as output:
+            streams = {"stdout": output, "stderr": output, "start_new_session": True}
+            _gateway = launch_gateway(conf=conf, popen_kwargs=streams)
+    return _gateway
