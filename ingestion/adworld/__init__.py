@@ -1,6 +1,7 @@
 """The ad world: a deterministic generator of everything that the sources send, and its key.
 
     create_world(folder, seed, scale)   a world in a folder
+    create_worked_example(folder)       the example of the definitions, key by hand
     play(settings, day)                 sends a day: Kafka, files, campaigns database, FX API
     serve_fx(folder)                    the FX API over HTTP on loopback
     read_key(folder, day)               the true value of every metric after a day
@@ -12,11 +13,12 @@
 from ingestion.adworld.describe import describe
 from ingestion.adworld.fx_server import serve_fx
 from ingestion.adworld.key import Answer, read_key
-from ingestion.adworld.player import PlayReport, create_world, play
+from ingestion.adworld.player import PlayReport, create_worked_example, create_world, play
 
 __all__ = [
     "Answer",
     "PlayReport",
+    "create_worked_example",
     "create_world",
     "describe",
     "play",

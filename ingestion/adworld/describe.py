@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ingestion.adworld.config import HOUR_US, WorldConfig, read_config
-from ingestion.adworld.fx import published
+from ingestion.adworld.fx import seen
+from ingestion.adworld.key import Answer, read_key
 from ingestion.adworld.ledger import Ledger, open_ledger
 from ingestion.adworld.market import polls
 from ingestion.adworld.state import WorldState, read_state
@@ -18,6 +19,7 @@ _STREAM = {
     "Videos": "ad_events",
     "Actions": "user_events",
 }
+_IN_KEY = ("duplicates", "id_conflicts", "drift", "orphan_clicks", "repeat_clicks")
 _FILES = ("Impressions", "Clicks", "Conversions")
 
 
@@ -46,7 +48,7 @@ def describe(folder: Path) -> dict[str, Any]:
         facts["events"] = {
             str(day): _events(folder, config, state, day) for day in range(1, state.played + 1)
         }
-        facts["planted"] = _planted(_ledger(folder, config, state))
+        facts["planted"] = _planted(_ledger(folder, config, state), read_key(folder, state.played))
     return facts
 
 
@@ -72,12 +74,16 @@ def _events(folder: Path, config: WorldConfig, state: WorldState, day: int) -> d
         count for name, count in files.counts().items() if name.startswith("failed|")
     )
     total["campaigns"] = sum(1 for row in polls(config, day) if row.day == day)
-    total["fx"] = sum(1 for rate in published(config, day) if rate.published == day)
+    total["fx"] = sum(1 for rate in seen(config, day) if rate.published == day)
     return total
 
 
-def _planted(ledger: Ledger) -> dict[str, int]:
+def _planted(ledger: Ledger, key: list[Answer]) -> dict[str, int]:
     planted: dict[str, int] = {}
+    for one in key:
+        if one.metric in _IN_KEY and one.grain in ("total", "source_table"):
+            label = one.metric.replace("_", " ")
+            planted[label] = planted.get(label, 0) + int(one.value)
     for name, count in ledger.counts().items():
         metric, *rest = name.split("|")
         label = f"failed records: {rest[1]}" if metric == "failed" else metric.replace("_", " ")

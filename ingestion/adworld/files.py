@@ -167,7 +167,7 @@ def _reported_clicks(config: WorldConfig, day: int, hours: range) -> Clicks:
 
 
 def _extra(
-    config: WorldConfig, frame: F, before: F | None, at_midnight: F | None, day: int
+    config: WorldConfig, frame: F, before: F | None, at_midnight: F | None, *place: int
 ) -> list[F]:
     """The rows of a file, some of the hour before again, and ids with another timestamp.
 
@@ -177,14 +177,14 @@ def _extra(
         before: Rows of the hour before, of which some are sent again.
         at_midnight: Rows of yesterday's first hour, of which some come again with a timestamp on
             the other side of midnight.
-        day: Day of the file.
+        place: Day and hour of the file.
     """
-    draw = rng(config, 12, day, len(frame))
+    draw = rng(config, 12, *place)
     frames = [frame]
     if before is not None:
         frames.append(sample(draw, before, 1, 0.01))
     if at_midnight is not None:
-        midnight = config.day_start_us(day - 1)
+        midnight = config.day_start_us(place[0] - 1)
         inside = (at_midnight.ts >= midnight) & (at_midnight.ts < midnight + DAY_US)
         few = sample(draw, at_midnight.take(inside), 3, 0.004)
         frames.append(few.but(ts=shifted(few.ts, midnight)))
@@ -196,7 +196,7 @@ def _impressions(config: WorldConfig, day: int, hour: int) -> list[Frame]:
     before = _reported(config, day, range(hour - 1, hour)) if hour else None
     midnight = _has_conflicts(config, day, hour)
     old = _reported(config, day - 1, range(1)) if midnight else None
-    return [*_extra(config, own, before, old, day)]
+    return [*_extra(config, own, before, old, day, hour)]
 
 
 def _clicks(config: WorldConfig, day: int, hour: int) -> list[Frame]:
@@ -204,7 +204,7 @@ def _clicks(config: WorldConfig, day: int, hour: int) -> list[Frame]:
     before = _reported_clicks(config, day, range(hour - 1, hour)) if hour else None
     midnight = _has_conflicts(config, day, hour)
     old = _reported_clicks(config, day - 1, range(1)) if midnight else None
-    return [*_extra(config, own, before, old, day)]
+    return [*_extra(config, own, before, old, day, hour)]
 
 
 def _conversions(config: WorldConfig, day: int, hour: int) -> list[Frame]:
@@ -213,7 +213,7 @@ def _conversions(config: WorldConfig, day: int, hour: int) -> list[Frame]:
     before = conversions_of(config, day, hour - 1) if hour else None
     midnight = _has_conflicts(config, day, hour)
     old = conversions_of(config, day - 1, 0) if midnight else None
-    return [*_extra(config, own, before, old, day)]
+    return [*_extra(config, own, before, old, day, hour)]
 
 
 def _has_conflicts(config: WorldConfig, day: int, hour: int) -> bool:

@@ -6,10 +6,11 @@ with USD, which no conversion may use, because the inverse pair comes first.
 
 Planted: no rates on weekends of the past; a pair that lacks a day; a whole day that is published
 one day late, so that amounts are restated; unknown fields; rows that break their contract.
-Rates only ever come for later days than those already published, and are never restated.
+One rate of day 1 is restated on day 3: the API then shows the new one alone, and it is the one
+that counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,9 @@ PAIRS: tuple[tuple[str, str, int], ...] = (
     ("GBP", "USD", 1_267_000_000),
 )
 """Base, quote, and rate in billionths on the first day."""
+
+RESTATED: tuple[int, str, str, int] = (1, "USD", "EUR", 3)
+"""Day and pair whose rate is restated, and the day on which it is."""
 
 LATE_DAY = 2
 """The rates of this day are published with those of the next."""
@@ -42,12 +46,14 @@ class Rate:
         document: The row as the API sends it.
         bad: Class with which it breaks its contract; None for a good row.
         rate_date: The day it is for.
+        withdrawn: Day from which another rate stands in its place; None for most.
     """
 
     published: int
     document: dict[str, Any]
     bad: str | None
     rate_date: date
+    withdrawn: int | None = None
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -98,9 +104,22 @@ def rates_of(config: WorldConfig) -> tuple[Rate, ...]:
             }
             if n % 17 == 3 and base == "USD":
                 document["provider"] = "central bank"
-            rates.append(Rate(published, document, None, rate_date))
+            rates += _versions(config, Rate(published, document, None, rate_date))
         rates += _bad_rates(config, rate_date, published)
     return tuple(rates)
+
+
+def _versions(config: WorldConfig, rate: Rate) -> list[Rate]:
+    """The rate, and what it is restated to."""
+    day, base, quote, restated_on = RESTATED
+    if (rate.rate_date, rate.pair) != (config.date_of(day), (base, quote)):
+        return [rate]
+    billionths = int(rate.document["rate"].replace(".", "")) + 1_234_567
+    document = {**rate.document, "rate": decimal_text(billionths)}
+    return [
+        replace(rate, withdrawn=restated_on),
+        replace(rate, published=restated_on, document=document),
+    ]
 
 
 def _bad_rates(config: WorldConfig, rate_date: date, published: int) -> list[Rate]:
@@ -118,6 +137,16 @@ def _bad_rates(config: WorldConfig, rate_date: date, published: int) -> list[Rat
     return [Rate(published, {**base, **fault}, reason, rate_date) for reason, fault in faults]
 
 
-def published(config: WorldConfig, day: int) -> list[Rate]:
+def shown(config: WorldConfig, day: int) -> list[Rate]:
     """The rows that the API shows once a day has been played, in its order."""
-    return [rate for rate in rates_of(config) if rate.published <= day]
+    return [
+        rate
+        for rate in rates_of(config)
+        if rate.published <= day and (rate.withdrawn is None or rate.withdrawn > day)
+    ]
+
+
+def seen(config: WorldConfig, day: int) -> list[Rate]:
+    """The rows that somebody saw who asked at the end of every day, in the order of the days."""
+    rates = [rate for rate in rates_of(config) if rate.published <= day]
+    return sorted(rates, key=lambda rate: rate.published)

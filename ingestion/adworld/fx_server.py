@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ingestion.adworld.config import WorldConfig, read_config
-from ingestion.adworld.fx import published
+from ingestion.adworld.fx import shown
 from ingestion.adworld.state import read_state
 from ingestion.errors import AdxError, ExitCode
 
@@ -82,9 +82,7 @@ def page_of(
         return HTTPStatus.BAD_REQUEST, {"error": str(error)}
     if page < 1:
         return HTTPStatus.BAD_REQUEST, {"error": "pages count from 1"}
-    rows = [
-        rate.document for rate in published(config, shown_day) if first <= rate.rate_date <= last
-    ]
+    rows = [rate.document for rate in shown(config, shown_day) if first <= rate.rate_date <= last]
     end = page * PAGE_ROWS
     next_page = page + 1 if end < len(rows) else None
     return HTTPStatus.OK, {"rates": rows[end - PAGE_ROWS : end], "next_page": next_page}

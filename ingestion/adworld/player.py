@@ -37,6 +37,8 @@ from ingestion.adworld.program import TOPICS, Message
 from ingestion.adworld.sinks import KafkaSink, Sink, TopicState
 from ingestion.adworld.sources import Script, script_of
 from ingestion.adworld.state import Send, WorldState, read_state, write_state
+from ingestion.adworld.worked_example import MESSAGES as EXAMPLE_MESSAGES
+from ingestion.adworld.worked_example import START as EXAMPLE_START
 from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 
@@ -109,6 +111,17 @@ def create_world(
         create_database(folder / DATABASE)
         write_config(folder, config)
         return True
+
+
+def create_worked_example(folder: Path) -> bool:
+    """Make the worked example of the definitions: one day, its key written by hand.
+
+    Returns:
+        Whether the world is new.
+    """
+    return create_world(
+        folder, 0, len(EXAMPLE_MESSAGES), 1, start=EXAMPLE_START, kind="worked_example"
+    )
 
 
 def play(

@@ -7,7 +7,7 @@
 - duplicates = loaded - distinct - id_conflicts.
 - SQL tables: a row is loaded when a poll at the end of a played day finds it new or changed, and
   once more, marked as deleted, when its key has gone. Every such row is a version of its own.
-- Exchange rates: every row that the API shows is loaded once.
+- Exchange rates: every row that the API shows is loaded once; a restated rate is another row.
 - drift: good rows with a field that the contract does not know, every delivery of them.
 - A version of a dimension is a good row of its table, deletions included; a member is a key.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ingestion.adworld.fx import published
+from ingestion.adworld.fx import seen
 from ingestion.adworld.hostile import (
     AD_EVENTS,
     CLICKS,
@@ -108,7 +108,7 @@ def _plain_tables(ledger: Ledger) -> dict[str, int]:
     loaded: Counter[str] = Counter()
     for row in polls(ledger.config, ledger.day):
         loaded[f"campaigns.{row.table}"] += row.bad is None
-    loaded[FX_RATES] = sum(1 for rate in published(ledger.config, ledger.day) if rate.bad is None)
+    loaded[FX_RATES] = sum(1 for rate in seen(ledger.config, ledger.day) if rate.bad is None)
     return dict(loaded)
 
 
@@ -121,7 +121,7 @@ def _failed(ledger: Ledger) -> Counter[tuple[str, str]]:
     for row in polls(ledger.config, ledger.day):
         if row.bad is not None:
             failed[f"campaigns.{row.table}", row.bad] += 1
-    for rate in published(ledger.config, ledger.day):
+    for rate in seen(ledger.config, ledger.day):
         if rate.bad is not None:
             failed[FX_RATES, rate.bad] += 1
     return failed
@@ -136,7 +136,7 @@ def _drift(ledger: Ledger) -> Counter[str]:
     declared = {"rate_date", "base", "quote", "rate"}
     drift[FX_RATES] += sum(
         1
-        for rate in published(ledger.config, ledger.day)
+        for rate in seen(ledger.config, ledger.day)
         if rate.bad is None and set(rate.document) - declared
     )
     return drift

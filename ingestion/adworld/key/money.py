@@ -15,7 +15,7 @@
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -25,7 +25,7 @@ import numpy as np
 
 from ingestion.adworld.config import DAY_US, HOUR_US, SECOND_US, WorldConfig
 from ingestion.adworld.frames import Ints
-from ingestion.adworld.fx import published
+from ingestion.adworld.fx import seen
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass
 from ingestion.adworld.key.exact import Answer, answer, rounded
@@ -46,20 +46,20 @@ class Rates:
     """Exchange rates as far as they are known.
 
     Args:
-        known: Base, quote, date, and units of quote for one unit of base.
+        known: Base, quote, date, and units of quote for one unit of base; of two rates of one
+            pair and date the later one in this order counts.
     """
 
-    def __init__(self, known: Iterator[tuple[str, str, str, Fraction]]) -> None:
-        self._of_pair: dict[tuple[str, str], list[tuple[str, Fraction]]] = defaultdict(list)
+    def __init__(self, known: Iterable[tuple[str, str, str, Fraction]]) -> None:
+        self._of_pair: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(dict)
         for base, quote, day, rate in known:
-            self._of_pair[base, quote].append((day, rate))
-        for rates in self._of_pair.values():
-            rates.sort()
+            self._of_pair[base, quote][day] = rate
 
     def rate(self, base: str, quote: str, day: str) -> Fraction | None:
         """The rate of a day, else the last one before it; ISO dates sort as they pass."""
-        earlier = [rate for known, rate in self._of_pair.get((base, quote), []) if known <= day]
-        return earlier[-1] if earlier else None
+        rates = self._of_pair.get((base, quote), {})
+        earlier = [known for known in rates if known <= day]
+        return rates[max(earlier)] if earlier else None
 
     def convert(self, amount: Fraction, source: str, target: str, day: str) -> Fraction | None:
         """By the pair, else by its inverse, rounded; none where there is neither."""
@@ -84,7 +84,7 @@ def rates_known(config: WorldConfig, day: int) -> Rates:
     """The rates that the API has shown by the end of a day."""
     return Rates(
         (*rate.pair, rate.document["rate_date"], Fraction(rate.document["rate"]))
-        for rate in published(config, day)
+        for rate in seen(config, day)
         if rate.bad is None
     )
 

@@ -1,0 +1,546 @@
+"""The key against a second reading of the definitions: plain loops over the bytes that were sent.
+
+Nothing of the key's code is used here. The bytes are parsed, the rows of the database are polled,
+and every figure is counted event by event with dicts, Decimal and Fraction. It holds for the
+generated world and for the worked example, whose key was written by hand.
+"""
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ingestion.adworld.fx import shown
+from ingestion.adworld.hostile import hostile_cases
+from ingestion.contracts import load_contract
+
+Figures = dict[tuple[str, str], str]
+STREAM_TABLES = ("ad_events.events", "user_events.events")
+DIMENSIONS = {
+    "advertisers": "advertiser_id",
+    "campaigns": "campaign_id",
+    "line_items": "line_item_id",
+    "creatives": "creative_id",
+    "publishers": "publisher_id",
+    "sites": "site_id",
+    "placements": "placement_id",
+}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _text(value: Fraction) -> str:
+    whole = value * 10**9
+    assert whole.denominator == 1
+    sign, digits = ("-" if whole < 0 else ""), f"{abs(int(whole)):010d}"
+    return (sign + digits[:-9] + "." + digits[-9:]).rstrip("0").rstrip(".")
+
+
+def _round(value: Fraction) -> Fraction:
+    scaled = abs(value) * 10**9
+    whole = int(scaled)
+    if scaled - whole >= Fraction(1, 2):
+        whole += 1
+    return Fraction(whole if value > 0 else -whole, 10**9)
+
+
+@dataclass
+class Reading:
+    """Everything that was delivered up to now, in load order."""
+
+    streams: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    files: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    seen_files: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    versions: dict[str, dict[str, list[dict[str, Any]]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    present: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    rates: dict[tuple[str, str], dict[str, Fraction]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    rate_rows: set[str] = field(default_factory=set)
+
+
+def _hostile_lines() -> dict[str, dict[bytes, str]]:
+    """The record of every hostile case that can be in a file, and its class."""
+    lines: dict[str, dict[bytes, str]] = defaultdict(dict)
+    for table in {case.table for case in hostile_cases()}:
+        for position, case in enumerate(hostile_cases(table)):
+            for turn in range(2):
+                record = case.build(turn * 1_000 + position)
+                if record is not None:
+                    lines[table][record] = case.reason
+    return lines
+
+
+HOSTILE = _hostile_lines()
+
+
+def _read_messages(reading: Reading, parts: dict[str, list[list[Any]]]) -> None:
+    reading.streams.clear()
+    for key in [key for key in reading.counts if key[0] in STREAM_TABLES]:
+        del reading.counts[key]
+    for topic, partitions in parts.items():
+        table = topic.replace("-", "_") + ".events"
+        for partition, messages in enumerate(partitions):
+            for offset, (_, _, key, value, headers) in enumerate(messages):
+                if key.startswith(b"hostile-"):
+                    reason = "parse" if value is None else HOSTILE[table][value]
+                    reading.counts[table, f"failed {reason}"] += 1
+                    continue
+                record = json.loads(value)
+                header = dict(headers or []).get("event_id")
+                record["_position"] = f"{partition}/{offset}"
+                record["_header"] = header.decode() if header else None
+                reading.streams[table].append(record)
+
+
+def _read_file(reading: Reading, name: str, content: bytes) -> None:
+    table = "adserver." + name.partition("-")[0]
+    if content in reading.seen_files[table]:
+        reading.counts[table, "repeated"] += 1
+        return
+    try:
+        text = gzip.decompress(content) if name.endswith(".gz") else content
+    except EOFError:
+        reading.counts[table, "file failed"] += 1
+        return
+    lines = text.removesuffix(b"\n").split(b"\n")
+    fields = [field.name for field in load_contract(*table.split(".")).fields]
+    if name.endswith(".csv"):
+        if lines[0].decode() != ",".join(fields):
+            reading.counts[table, "file failed"] += 1
+            return
+        lines = lines[1:]
+    reading.seen_files[table].add(content)
+    reading.counts[table, "file loaded"] += 1
+    reading.counts[table, "superseded"] += name in reading.names[table]
+    reading.names[table].add(name)
+    for line in lines:
+        if line in HOSTILE[table]:
+            reading.counts[table, f"failed {HOSTILE[table][line]}"] += 1
+        elif name.endswith(".csv"):
+            values = next(csv.reader(io.StringIO(line.decode())))
+            row = dict(zip(fields, values, strict=True))
+            reading.files[table].append({k: v or None for k, v in row.items()})
+        else:
+            reading.files[table].append(json.loads(line))
+
+
+def _poll(reading: Reading, rows: dict[str, list[tuple[Any, ...]]]) -> None:
+    for table, found in rows.items():
+        if table.startswith("_"):
+            continue
+        contract = load_contract("campaigns", table)
+        names = [field.name for field in contract.fields]
+        at = [names.index(name) for name in contract.key]
+        now = {tuple(row[i] for i in at): row for row in found}
+        source = f"campaigns.{table}"
+        for key, row in now.items():
+            if reading.present[table].get(key) == row:
+                continue
+            if any(str(value).endswith("-bad") for value in key):
+                reason = {"sites": "schema", "publishers": "schema"}.get(table, "contract")
+                reading.counts[source, f"failed {reason}"] += 1
+                continue
+            reading.counts[source, "loaded"] += 1
+            reading.versions[table][key[0]].append(dict(zip(names, row, strict=True)))
+        gone = [key for key in reading.present[table] if key not in now]
+        reading.counts[source, "loaded"] += len(gone)
+        reading.counts[source, "deleted"] += len(gone)
+        reading.present[table] = now
+
+
+def _ask_rates(reading: Reading, config: Any, day: int) -> None:
+    for rate in shown(config, day):
+        line = json.dumps(rate.document)
+        if line in reading.rate_rows:
+            continue
+        reading.rate_rows.add(line)
+        if rate.bad:
+            reading.counts["fx.rates", f"failed {rate.bad}"] += 1
+            continue
+        reading.counts["fx.rates", "loaded"] += 1
+        document = rate.document
+        reading.rates[document["base"], document["quote"]][document["rate_date"]] = Fraction(
+            document["rate"]
+        )
+
+
+def _distinct(
+    rows: list[dict[str, Any]], key: Any, ts: str = "event_ts"
+) -> tuple[dict[Any, dict[str, Any]], int, int]:
+    """First row of every key; duplicates; conflicts."""
+    first: dict[Any, dict[str, Any]] = {}
+    duplicates = conflicts = 0
+    for row in rows:
+        known = first.setdefault(key(row), row)
+        if known is row:
+            continue
+        if _moment(known[ts]) == _moment(row[ts]):
+            duplicates += 1
+        else:
+            conflicts += 1
+    return first, duplicates, conflicts
+
+
+class Count:
+    """Collects figures: metric, dimensions, value."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+
+    def add(self, metric: str, value: Fraction | int = 1, **dims: Any) -> None:
+        if None in dims.values():
+            return
+        texts = {name: str(value) for name, value in sorted(dims.items())}
+        self.sums[metric, json.dumps(texts)] += value
+
+    def figures(self) -> Figures:
+        return {place: _text(value) for place, value in self.sums.items() if value}
+
+
+def _flat(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [{"event_ts": row["event_ts"], **row[kind]} for row in rows if row["event_type"] == kind]
+
+
+def _version(versions: list[dict[str, Any]], moment: datetime) -> dict[str, Any]:
+    ordered = sorted(versions, key=lambda row: row["updated_at"])
+    effective = [row for row in ordered if _moment(row["updated_at"]) <= moment]
+    return effective[-1] if effective else ordered[0]
+
+
+def _rate(reading: Reading, base: str, quote: str, day: str) -> Fraction | None:
+    known = [d for d in reading.rates[base, quote] if d <= day]
+    return reading.rates[base, quote][max(known)] if known else None
+
+
+def _in_euro(reading: Reading, amount: Fraction, currency: str, day: str) -> Fraction:
+    def step(value: Fraction, source: str, target: str) -> Fraction | None:
+        direct, inverse = _rate(reading, source, target, day), _rate(reading, target, source, day)
+        if direct is not None:
+            return _round(value * direct)
+        return None if inverse is None else _round(value / inverse)
+
+    if currency == "EUR":
+        return amount
+    once = step(amount, currency, "EUR")
+    if once is not None:
+        return once
+    dollars = step(amount, currency, "USD")
+    assert dollars is not None
+    twice = step(dollars, "USD", "EUR")
+    assert twice is not None
+    return twice
+
+
+def _figures(reading: Reading) -> Figures:
+    count = Count()
+    _balance(reading, count)
+    ad_rows = reading.streams["ad_events.events"]
+    impressions = {
+        **_distinct(reading.files["adserver.impressions"], lambda row: row["impression_id"])[0],
+        **_distinct(_flat(ad_rows, "impression"), lambda row: row["impression_id"])[0],
+    }
+    clicks = {
+        **_distinct(reading.files["adserver.clicks"], lambda row: row["click_id"])[0],
+        **_distinct(_flat(ad_rows, "click"), lambda row: row["click_id"])[0],
+    }
+    billed: dict[str, dict[tuple[str, str, str], Fraction]] = {
+        name: defaultdict(Fraction) for name in ("media", "CPM", "CPC")
+    }
+    shown_to: Counter[str] = Counter()
+    for row in impressions.values():
+        moment = _moment(row["event_ts"])
+        _delivery(reading, count, "gross_impressions", row, moment)
+        item = row["line_item_id"]
+        shown_to[item] += 1
+        day = _advertiser_date(reading, item, moment)
+        if row["clearing_price_micros"] is not None:
+            amount = Fraction(row["clearing_price_micros"], 10**9)
+            billed["media"][item, day, row["currency"]] += amount
+        _bill(reading, billed, "CPM", (item, day, moment, 10**9))
+    _clicks(reading, count, impressions, clicks, billed)
+    figures = count.figures()
+    figures |= _money(reading, billed, shown_to)
+    figures |= _rates(count)
+    figures |= _others(reading)
+    return figures
+
+
+def _delivery(
+    reading: Reading, count: Count, metric: str, row: dict[str, Any], moment: datetime
+) -> None:
+    """Counts one event at every dimension of its impression, and its own date."""
+    item = _version(reading.versions["line_items"][row["line_item_id"]], moment)
+    campaign = _version(reading.versions["campaigns"][item["campaign_id"]], moment)
+    place = _version(reading.versions["placements"][row["placement_id"]], moment)
+    site = _version(reading.versions["sites"][place["site_id"]], moment)
+    for dims in (
+        {"advertiser_id": campaign["advertiser_id"]},
+        {"campaign_id": item["campaign_id"]},
+        {"line_item_id": row["line_item_id"]},
+        {"creative_id": row["creative_id"]},
+        {"placement_id": row["placement_id"]},
+        {"site_id": place["site_id"]},
+        {"publisher_id": site["publisher_id"]},
+        {"channel": row["channel"]},
+        {"country": row["country"]},
+        {"device_type": row["device_type"]},
+        {"ad_format": row["ad_format"]},
+        {"event_date": moment.date().isoformat(), "campaign_id": item["campaign_id"]},
+    ):
+        count.add(metric, **dims)
+    if metric == "gross_impressions":
+        _times(count, metric, moment)
+
+
+def _times(count: Count, metric: str, moment: datetime) -> None:
+    day = moment.date().isoformat()
+    for dims in ({}, {"event_date": day}, {"event_date": day, "event_hour": moment.hour}):
+        count.add(metric, **dims)
+
+
+def _clicks(
+    reading: Reading,
+    count: Count,
+    impressions: dict[str, dict[str, Any]],
+    clicks: dict[str, dict[str, Any]],
+    billed: dict[str, dict[tuple[str, str, str], Fraction]],
+) -> None:
+    by_impression: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for click_id, row in clicks.items():
+        by_impression[row["impression_id"]].append((_moment(row["event_ts"]), click_id))
+    for impression_id, group in by_impression.items():
+        before: datetime | None = None
+        for moment, _ in sorted(group):
+            _times(count, "gross_clicks", moment)
+            parent = impressions.get(impression_id)
+            age = moment - _moment(parent["event_ts"]) if parent else None
+            repeated = before is not None and moment - before <= timedelta(seconds=2)
+            before = moment
+            if parent is None or age is None or not timedelta() <= age <= timedelta(days=30):
+                count.add("orphan_clicks")
+                count.add("orphan_clicks", event_date=moment.date())
+                continue
+            metric = "repeat_clicks" if repeated else "net_clicks"
+            _times(count, metric, moment)
+            _times(count, "explained", moment)
+            for name in (metric, "explained", "gross_clicks"):
+                _delivery(reading, count, name, parent, moment)
+            item = parent["line_item_id"]
+            day = _advertiser_date(reading, item, moment)
+            _bill(reading, billed, "CPC", (item, day, moment, 10**6))
+
+
+def _rates(count: Count) -> Figures:
+    figures: Figures = {}
+    for (metric, dims), clicks in list(count.sums.items()):
+        if metric == "explained":
+            impressions = count.sums.get(("gross_impressions", dims))
+            if impressions:
+                figures["gross_ctr", dims] = _text(_round(clicks / impressions))
+    return figures
+
+
+def _advertiser_date(reading: Reading, item: str, moment: datetime) -> str:
+    campaign = reading.versions["line_items"][item][0]["campaign_id"]
+    advertiser = reading.versions["campaigns"][campaign][0]["advertiser_id"]
+    zone = _version(reading.versions["advertisers"][advertiser], moment)["time_zone"]
+    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+def _bill(
+    reading: Reading,
+    billed: dict[str, dict[tuple[str, str, str], Fraction]],
+    model: str,
+    event: tuple[str, str, datetime, int],
+) -> None:
+    item, day, moment, unit = event
+    version = _version(reading.versions["line_items"][item], moment)
+    if version["pricing_model"] == model:
+        billed[model][item, day, version["currency"]] += Fraction(version["rate_micros"], unit)
+
+
+def _owners(reading: Reading, item: str) -> dict[str, str]:
+    campaign = reading.versions["line_items"][item][0]["campaign_id"]
+    advertiser = reading.versions["campaigns"][campaign][0]["advertiser_id"]
+    return {"line_item_id": item, "campaign_id": campaign, "advertiser_id": advertiser}
+
+
+def _money(
+    reading: Reading,
+    billed: dict[str, dict[tuple[str, str, str], Fraction]],
+    shown_to: Counter[str],
+) -> Figures:
+    native, base, impressions = Count(), Count(), Count()
+    for part, amounts in billed.items():
+        for (item, day, currency), amount in amounts.items():
+            own = _owners(reading, item)
+            metric = "media_cost" if part == "media" else "gross_billed"
+            for dims in (
+                {"line_item_id": item, "advertiser_date": day, "currency": currency},
+                *({name: own[name], "currency": currency} for name in own),
+                {"advertiser_date": day, "currency": currency},
+                {"currency": currency},
+            ):
+                native.add(metric, amount, **dims)
+            euros = _in_euro(reading, amount, currency, day)
+            named = {"media": "media_cost_base"}.get(part, f"gross_{part.lower()}_billed_base")
+            sign = -1 if part == "media" else 1
+            for dims in (
+                {"line_item_id": item, "advertiser_date": day},
+                *({name: own[name]} for name in own),
+                {"advertiser_date": day},
+                {},
+            ):
+                base.add(named, euros, **dims)
+                base.add("gross_margin_base", sign * euros, **dims)
+                if part != "media":
+                    base.add("gross_billed_base", euros, **dims)
+    for item, times in shown_to.items():
+        for dims in ({}, *({name: own} for name, own in _owners(reading, item).items())):
+            impressions.add("gross_ecpm", times, **dims)
+    figures = native.figures() | base.figures()
+    for (_, dims), times in impressions.sums.items():
+        amount = base.sums.get(("gross_billed_base", dims))
+        if amount:
+            figures["gross_ecpm", dims] = _text(_round(amount / times * 1000))
+    return figures
+
+
+def _others(reading: Reading) -> Figures:
+    count = Count()
+    conversions, _, _ = _distinct(
+        reading.files["adserver.conversions"], lambda row: row["conversion_id"]
+    )
+    for row in conversions.values():
+        day = _moment(row["event_ts"]).date().isoformat()
+        owner, kind = row["advertiser_id"], row["conversion_type"]
+        for dims in (
+            {},
+            {"event_date": day},
+            {"advertiser_id": owner},
+            {"conversion_type": kind},
+            {"advertiser_id": owner, "conversion_type": kind},
+        ):
+            count.add("conversions", **dims)
+        if row["value"] is not None:
+            for dims in ({}, {"advertiser_id": owner}, {"event_date": day}):
+                value = Fraction(row["value"])
+                count.add("conversion_value", value, currency=row["currency"], **dims)
+    actions, _, _ = _distinct(reading.streams["user_events.events"], _action_key, ts="timestamp")
+    users: set[tuple[str | None, str]] = set()
+    for row in actions.values():
+        day = _moment(row["timestamp"]).date().isoformat()
+        user = row.get("user_identifiers") or {}
+        product = row.get("product_information") or {}
+        for dims in (
+            {},
+            {"event_date": day},
+            {"event_name": row["event_name"]},
+            {"platform": user.get("platform")},
+            {"SKU": product.get("SKU")},
+            {"event_date": day, "event_name": row["event_name"]},
+        ):
+            count.add("user_actions", **dims)
+        if user.get("id") is not None:
+            users |= {(None, user["id"]), (day, user["id"])}
+    for day_or_none, _ in users:
+        if day_or_none is None:
+            count.add("users")
+        else:
+            count.add("users", event_date=day_or_none)
+    return count.figures()
+
+
+def _action_key(row: dict[str, Any]) -> str:
+    return row.get("event_id") or row["_header"] or row["_position"]
+
+
+def _balance(reading: Reading, count: Count) -> None:
+    ad_rows = reading.streams["ad_events.events"]
+    parts: list[tuple[str, list[dict[str, Any]], Any, str]] = [
+        ("ad_events.events", _flat(ad_rows, "impression"), "impression_id", "event_ts"),
+        ("ad_events.events", _flat(ad_rows, "click"), "click_id", "event_ts"),
+        ("ad_events.events", _flat(ad_rows, "viewability"), "sequence", "event_ts"),
+        ("ad_events.events", _flat(ad_rows, "video"), "video_event", "event_ts"),
+        ("user_events.events", reading.streams["user_events.events"], None, "timestamp"),
+        *(
+            (f"adserver.{table}s", reading.files[f"adserver.{table}s"], f"{table}_id", "event_ts")
+            for table in ("impression", "click", "conversion")
+        ),
+    ]
+    for table, rows, key, ts in parts:
+        first, duplicates, conflicts = _distinct(rows, _key_of(key), ts)
+        count.add("loaded", len(rows), source_table=table)
+        count.add("distinct", len(first), source_table=table)
+        count.add("duplicates", duplicates, source_table=table)
+        count.add("id_conflicts", conflicts, source_table=table)
+    named = {
+        "loaded": ("loaded", "distinct"),
+        "file loaded": ("files_loaded",),
+        "file failed": ("files_failed",),
+        "superseded": ("files_superseded",),
+        "repeated": ("files_repeated",),
+    }
+    for (table, name), number in reading.counts.items():
+        for metric in named.get(name, ()):
+            count.add(metric, number, source_table=table)
+        if name.startswith("failed "):
+            count.add("failed", number, source_table=table)
+            count.add("failed", number, source_table=table, reason=name.removeprefix("failed "))
+    for table in DIMENSIONS:
+        versions = reading.counts[f"campaigns.{table}", "loaded"]
+        deleted = reading.counts[f"campaigns.{table}", "deleted"]
+        count.add("dimension_versions", versions, dimension=table)
+        count.add("dimension_members", len(reading.versions[table]), dimension=table)
+        count.add("dimension_deleted", deleted, dimension=table)
+
+
+def _key_of(key: str | None) -> Any:
+    if key is None:
+        return _action_key
+    if key in ("sequence", "video_event"):
+        return lambda row: (row["impression_id"], row[key])
+    return lambda row: row[key]
+
+
+def _days(world: Any) -> Iterator[tuple[int, Figures, Figures]]:
+    reading = Reading()
+    for number, day in enumerate(world.days, start=1):
+        _read_messages(reading, day.messages)
+        for name, content in day.files.items():
+            _read_file(reading, name, content)
+        _poll(reading, day.rows)
+        _ask_rates(reading, world.config, number)
+        key = {(one.metric, one.dims): one.value for one in day.key if one.metric != "drift"}
+        counted = {p: v for p, v in _figures(reading).items() if p[0] != "explained"}
+        yield number, key, counted
+
+
+@pytest.mark.parametrize("world", ["played", "example"])
+def test_every_figure_follows_from_the_bytes(world: str, request: pytest.FixtureRequest) -> None:
+    for number, key, counted in _days(request.getfixturevalue(world)):
+        differing = {
+            place: (key.get(place), counted.get(place))
+            for place in key.keys() | counted.keys()
+            if key.get(place) != counted.get(place)
+        }
+        assert not differing, (number, len(differing), list(differing.items())[:5])
+        assert len(key) > 150
