@@ -5,9 +5,10 @@ and commit. dlt takes no lock of its own, and `run(data)` with work pending igno
 the order.
 """
 
+import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from ingestion.contracts import Contract, raw_schema
 from ingestion.errors import AdxError
 from ingestion.failpoints import failpoint
 from ingestion.lake import BatchState, CommitResult, Lake
+from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 from ingestion.sources.lake_destination import (
     LakeDestination,
@@ -38,6 +40,8 @@ from ingestion.sources.locks import exclusive
 
 _FROZEN = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 _LOCK_WAIT_SECONDS = 60.0
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+"""Trouble that is not the package's own, so that the package is kept."""
 
 
 class StalePackageError(Exception):
@@ -107,9 +111,10 @@ class TablePipeline:
         before = len(self._destination.results)
         if any(self._folder.glob("*/extracted/*")) or any(self._folder.glob("load/normalized/*")):
             try:
-                self._pipeline = self._connected()
-                while self._pipeline.has_pending_data:
-                    self._finish()
+                with self._explained():
+                    self._pipeline = self._connected()
+                    while self._pipeline.has_pending_data:
+                        self._finish()
             except (StalePackageError, DltException, ValueError):
                 self._pipeline = None
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -133,7 +138,7 @@ class TablePipeline:
         """The position that the newest commit claimed; None before the first."""
         return self._committed.position
 
-    def load(self, tables: Iterable[pa.Table], claim: Callable[[str], Claim]) -> CommitResult:
+    def load(self, tables: Sequence[pa.Table], claim: Callable[[str], Claim]) -> CommitResult:
         """Extract landed tables and commit them as one package.
 
         Args:
@@ -143,23 +148,25 @@ class TablePipeline:
         Raises:
             StalePackageError: Another process has committed since the position was read; nothing
                 was committed, and the position is that of the other process now.
+            AdxError: The disk or the lake fails; the package is kept for the next landing.
         """
-        if self._pipeline is None:
-            self._pipeline = self._connected()
-            self._pipeline.sync_destination()
-        self._pipeline.activate()
-        failpoint("dlt.before_extract")
-        self._pipeline.extract(self._source(tables, claim))
-        failpoint("dlt.after_extract")
         try:
-            self._finish()
+            with self._explained():
+                if self._pipeline is None:
+                    self._pipeline = self._connected()
+                    self._pipeline.sync_destination()
+                self._pipeline.activate()
+                failpoint("dlt.before_extract")
+                self._pipeline.extract(self._source(tables, claim))
+                failpoint("dlt.after_extract")
+                self._finish()
         except StalePackageError:
             self.drain()
             raise
         self._read_position()
         return self._destination.results[-1]
 
-    def _source(self, tables: Iterable[pa.Table], claim: Callable[[str], Claim]) -> Any:
+    def _source(self, tables: Sequence[pa.Table], claim: Callable[[str], Claim]) -> Any:
         def rows() -> Iterator[pa.Table]:
             load_id = load_package_state()["load_id"]
             claimed = claim(load_id)
@@ -205,16 +212,26 @@ class TablePipeline:
         return schema
 
     def _finish(self) -> None:
-        try:
-            self._pipeline.normalize()
-            self._pipeline.load()
-        except PipelineStepFailed as error:
-            cause = error.__cause__
-            if isinstance(cause, StaleStateError):
-                raise StalePackageError(self.name) from error
-            if isinstance(cause, AdxError):
-                raise cause from error
-            raise
+        self._pipeline.normalize()
+        self._pipeline.load()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise what a person or the caller can act on instead of dlt's wrapping of it."""
+        with storage_errors(self._folder):
+            try:
+                yield
+            except PipelineStepFailed as error:
+                cause: BaseException | None = error
+                while cause is not None:
+                    if isinstance(cause, StaleStateError):
+                        raise StalePackageError(self.name) from error
+                    if isinstance(cause, AdxError):
+                        raise cause from error
+                    if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
+                        raise cause from error
+                    cause = cause.__cause__ or cause.__context__
+                raise
 
 
 @contextmanager

@@ -67,6 +67,8 @@ def read_rates(base_url: str, first: date) -> Iterator[Any]:
 
 def _check_page(response: Response) -> None:
     """Demand the shape of a page; dlt would take anything for one record, or page for ever."""
+    if not response.ok:
+        return  # tried again or refused, by its status
     try:
         page = response.json()
     except ValueError:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
@@ -46,7 +46,7 @@ def raw(settings: Settings) -> Iterator[Callable[..., Rows]]:
 class CampaignsDatabase:
     """A SQLite database with the tables of the contracts."""
 
-    SAMPLES = {"int": 7, "ts": "2026-03-01T00:00:00.000000Z", "date": "2026-03-01"}
+    SAMPLES: ClassVar = {"int": 7, "ts": "2026-03-01T00:00:00.000000Z", "date": "2026-03-01"}
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.lake import Lake
 from ingestion.sources.campaigns import land
 from ingestion.sources.report import LandingReport, TableReport
 
@@ -149,9 +150,7 @@ def test_a_row_that_breaks_its_contract_fails_once_and_its_key_is_not_deleted(
 
 def test_an_unknown_column_is_drift_and_the_row_is_good(settings, database):
     database.execute("alter table publishers add column tier text")
-    database.execute(
-        "insert into publishers values ('p1', 'P', 'p.example', ?, 'gold')", T1
-    )
+    database.execute("insert into publishers values ('p1', 'P', 'p.example', ?, 'gold')", T1)
     report = land(settings)
     assert (table(report, "publishers").loaded, table(report, "publishers").drift) == (1, 1)
 
@@ -206,8 +205,6 @@ def test_a_file_that_is_no_database_is_one_sentence(settings):
 
 
 def test_each_landing_leaves_its_counts_in_the_ledger(settings, database):
-    from ingestion.lake import Lake
-
     database.put("advertisers", T1, advertiser_id="a1")
     land(settings)
     rows = Lake.open(settings).read_ops("run_ledger").to_pylist()

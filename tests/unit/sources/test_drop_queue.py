@@ -1,0 +1,134 @@
+"""The drop folder as a queue: which files are whole, who has them, what a crash leaves."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from ingestion.sources.drop_queue import DropQueue, being_written
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> DropQueue:
+    return DropQueue(tmp_path, "adserver", quiet_seconds=0.05)
+
+
+def drop(queue: DropQueue, name: str, content: str = "x") -> Path:
+    path = queue.incoming / name
+    path.write_text(content)
+    return path
+
+
+def test_quiet_files_are_whole(queue):
+    drop(queue, "b.csv")
+    drop(queue, "a.csv")
+    assert queue.ready() == (["a.csv", "b.csv"], [])
+
+
+@pytest.mark.parametrize("name", [".a.csv", "a.csv.tmp", "a.csv.part", "a.filepart", ".a.csv.Xk2"])
+def test_transfers_on_their_way_are_not_looked_at(queue, name):
+    drop(queue, name)
+    assert queue.ready() == ([], [])
+
+
+def test_a_file_that_is_open_for_writing_waits(queue):
+    path = drop(queue, "a.csv")
+    with path.open("a"):
+        assert being_written(path)
+        assert queue.ready() == ([], ["a.csv"])
+    assert queue.ready() == (["a.csv"], [])
+
+
+def test_a_file_that_still_grows_waits(queue):
+    path = drop(queue, "a.csv")
+    stop = False
+
+    def write() -> None:
+        while not stop:
+            with path.open("a") as file:
+                file.write("x")
+
+    writer = Thread(target=write)
+    writer.start()
+    try:
+        assert queue.ready() == ([], ["a.csv"])
+    finally:
+        stop = True
+        writer.join()
+
+
+def test_a_marker_says_that_a_file_is_whole_at_once(tmp_path):
+    queue = DropQueue(tmp_path, "adserver", quiet_seconds=3600)
+    drop(queue, "a.csv")
+    drop(queue, "a.csv.done", "")
+    assert queue.ready() == (["a.csv"], [])
+
+
+def test_a_marker_older_than_its_file_says_nothing(queue):
+    marker = drop(queue, "a.csv.done", "")
+    os.utime(marker, (1, 1))
+    path = drop(queue, "a.csv")
+    with path.open("a"):
+        assert queue.ready() == ([], ["a.csv"])
+
+
+def test_links_and_folders_are_no_files(queue, tmp_path):
+    outside = tmp_path / "secret"
+    outside.write_text("x")
+    (queue.incoming / "link.csv").symlink_to(outside)
+    (queue.incoming / "folder.csv").mkdir()
+    assert queue.ready() == ([], [])
+
+
+def test_taken_files_leave_the_drop_folder_and_come_back_to_nobody(queue):
+    drop(queue, "a.csv")
+    drop(queue, "a.csv.done", "")
+    with queue.take(["a.csv", "gone.csv"]) as attempt:
+        assert [path.name for path in attempt.files()] == ["a.csv"]
+        assert list(queue.incoming.iterdir()) == []
+        with queue.abandoned() as others:
+            assert others == []
+        attempt.finish(attempt.files()[0])
+    assert list(queue.processing.iterdir()) == []
+
+
+def test_what_a_dead_landing_had_taken_is_found_by_the_next_one(tmp_path):
+    queue = DropQueue(tmp_path, "adserver", quiet_seconds=0.0)
+    drop(queue, "a.csv")
+    program = (
+        "import os, sys; from pathlib import Path; "
+        "from ingestion.sources.drop_queue import DropQueue\n"
+        "with DropQueue(Path(sys.argv[1]), 'adserver', 0.0).take(['a.csv']) as attempt:\n"
+        "    attempt.note_load('17')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    died = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert died.returncode == -9
+    with queue.abandoned() as attempts:
+        assert [[path.name for path in attempt.files()] for attempt in attempts] == [["a.csv"]]
+        assert attempts[0].loads() == {"17"}
+        with queue.abandoned() as others:
+            assert others == []
+    with queue.abandoned() as attempts:
+        attempts[0].finish(attempts[0].files()[0])
+    assert list(queue.processing.iterdir()) == []
+
+
+def test_a_landing_that_failed_leaves_its_files_for_the_next_one(queue):
+    drop(queue, "a.csv")
+    with pytest.raises(RuntimeError), queue.take(["a.csv"]):
+        raise RuntimeError
+    with queue.abandoned() as attempts:
+        assert [path.name for path in attempts[0].files()] == ["a.csv"]
+
+
+def test_a_notes_file_is_no_data(queue):
+    with queue.take([]) as attempt:
+        attempt.note_load("1")
+        attempt.note_load("2")
+        assert attempt.files() == []
+        assert attempt.loads() == {"1", "2"}
+    assert list(queue.processing.iterdir()) == []
