@@ -53,6 +53,9 @@ Message = tuple[str, int, bytes, bytes | None, Header]
 TOPICS = ("ad-events", "user-events")
 TABLE_OF_TOPIC = {"ad-events": AD_EVENTS, "user-events": USER_EVENTS}
 
+IN_BETWEEN_HOURS = range(16, 20)
+"""Hours of yesterday whose clicks get one before them today."""
+
 F = TypeVar("F", bound=Frame)
 
 
@@ -247,12 +250,12 @@ class _Program:
 
     def clicks_in_between(self) -> list[Frame]:
         """Clicks of yesterday that come today, a second before clicks that were net till now."""
-        batch = self.batch(1, 18) if self.hour == 11 else None
-        if batch is None:
+        if self.day == 1 or self.hour != 11:
             return []
-        shown = batch.impressions.take(batch.in_stream)
+        batches = [batch_of(self.config, self.day - 1, hour) for hour in IN_BETWEEN_HOURS]
+        shown = Impressions.join([b.impressions.take(b.in_stream) for b in batches])
+        clicks = Clicks.join([b.clicks.take(b.clicks_in_stream) for b in batches])
         order = np.argsort(shown.number)
-        clicks = batch.clicks.take(batch.clicks_in_stream)
         spot = np.searchsorted(shown.number[order], clicks.impression).clip(0, len(shown) - 1)
         parent = order[spot]
         known = shown.number[parent] == clicks.impression
