@@ -142,6 +142,9 @@ def type_name(kind: Any) -> str:
 class GoogleSql:
     """Analyzer and executor with BigQuery's language options and a catalog of its own."""
 
+    Rejected = QueryRejectedError
+    type_name = staticmethod(type_name)
+
     def __init__(self, cache: Path) -> None:
         self._client = _Client(cache)
         language = self._call(
@@ -214,14 +217,18 @@ class GoogleSql:
                 service.RegisterResponse,
             )
             self._registered = registered.registered_id
-        request = service.AnalyzeRequest(
-            options=self._options,
-            registered_catalog_id=self._registered,
-            sql_statement=spell_types(sql),
+        # Preparing gives types without the resolved tree, whose nesting protobuf cannot decode for
+        # long expressions.
+        request = service.PrepareQueryRequest(
+            sql=spell_types(sql), options=self._options, registered_catalog_id=self._registered
         )
-        answer = self._call("Analyze", request, service.AnalyzeResponse)
-        query = answer.resolved_statement.resolved_query_stmt_node
-        return {column.name: column.column.type for column in query.output_column_list}
+        prepared = self._call("PrepareQuery", request, service.PrepareQueryResponse).prepared
+        self._unprepare(prepared.prepared_query_id)
+        return {column.name: column.type for column in prepared.columns}
+
+    def _unprepare(self, number: int) -> None:
+        request = service.UnprepareQueryRequest(prepared_query_id=number)
+        self._call("UnprepareQuery", request)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run a query that reads no table in Google's reference executor."""
@@ -238,8 +245,7 @@ class GoogleSql:
             service.EvaluateQueryRequest(prepared_query_id=number),
             service.EvaluateQueryResponse,
         ).content
-        request = service.UnprepareQueryRequest(prepared_query_id=number)
-        self._call("UnprepareQuery", request)
+        self._unprepare(number)
         columns: Sequence[Any] = prepared.columns
         return [
             {
