@@ -4,14 +4,16 @@ It must accept nothing that the strict parser would refuse, nor with other value
 DuckDB's JSON parser is lax (trailing commas, NaN, repeated keys, any type as text). The proof is
 arithmetic. `json_transform` gives the JSON text of every declared leaf, as DuckDB would write it.
 From these the length of the whole document follows: names, quotes, colons, commas, braces. Each
-thing that is not declared (unknown or repeated keys, explicit nulls, blanks, trailing commas,
-needless escapes) makes the record **longer** than that sum, and nothing makes it shorter, since
-the text of a leaf of the declared type is never longer than what was sent. So if both lengths are
-equal, the record holds the declared leaves, each once, and nothing else.
+thing that is not declared (unknown or repeated keys, blanks, trailing commas, needless escapes)
+makes the record **longer** than that sum, and nothing makes it shorter, since the text of a leaf
+of the declared type is never longer than what was sent. So if both lengths are equal, the record
+holds the declared leaves, each once, and nothing else.
 
-Records that are longer get a second look, which costs two more parses: the length is taken from
-the document as DuckDB writes it (no blanks, canonical escapes), and explicit nulls of declared
-fields are counted in. What is still in doubt goes to the strict parser.
+Two habits of producers are allowed for, at the price of one more parse of such records: explicit
+nulls of declared fields are counted in, and where blanks follow the colons the length is that of
+the document as DuckDB writes it. Records with escapes are in doubt at the first look; the second
+one knows them, but needs more work for every text. What is still in doubt goes to the strict
+parser.
 """
 
 import json
@@ -26,10 +28,10 @@ from ingestion.landing.tree import Leaf, Node, columns, required_rules, tree, un
 
 
 class Look(Enum):
-    """How closely a record is looked at."""
+    """Whether records with escapes are looked at."""
 
-    FIRST = 1
-    SECOND = 2
+    PLAIN = 1
+    ESCAPED = 2
 
 
 @cache
@@ -40,51 +42,58 @@ def json_query(contract: Contract, look: Look) -> str:
     `accepted`, then what `tree.columns` selects; a row that is not accepted holds anything. Its
     parameters are the pads of the pseudonym key.
     """
-    return _Query(contract, second=look is Look.SECOND).sql()
+    return _Query(contract, escaped=look is Look.ESCAPED).sql()
 
 
 class _Query:
     """Builds one query. `j3` is the JSON text of leaf 3, `kinds` the JSON types of some members."""
 
-    def __init__(self, contract: Contract, *, second: bool) -> None:
+    def __init__(self, contract: Contract, *, escaped: bool) -> None:
         self.contract = contract
         self.root = tree(contract)
-        self.second = second
+        self.escaped = escaped
         optional = [leaf for leaf in self.root.leaves if not leaf.field.required]
-        self.asked: list[Leaf | Node] = [*optional, *self.root.nodes] if second else []
+        self.asked: list[Leaf | Node] = [*optional, *self.root.nodes]
 
     def sql(self) -> str:
         leaves = list(self.root.leaves)
-        # The first look knows no escapes: a backslash is in doubt. The second one knows them, but
-        # NUL is legal JSON and no text of ours, and DuckDB's own writing hides trailing commas.
-        clean = r"not contains(record, '\')"
-        size, kinds = "strlen(document)", "null"
-        if self.second:
-            clean = r"not contains(record, '\u0000') and not regexp_matches(record, ',\s*[\]}]')"
-            size = "strlen(json(document)::varchar)"
-            kinds = f"json_type(document, [{', '.join(map(_path, self.asked))}])"
+        # NUL is legal JSON, but no text of ours.
+        clean = r"not contains(record, '\u0000')" if self.escaped else r"not contains(record, '\')"
+        rewritten = (
+            "true" if self.escaped else "(contains(record, '\": ') or contains(record, chr(10)))"
+        )
+        # What DuckDB writes has lost the trailing commas that its parser let pass.
+        size = (
+            "case when not rewritten then strlen(document)"
+            r" when not regexp_matches(document, ',\s*[\]}]') then strlen(json(document)::varchar)"
+            " end"
+        )
+        paths = ", ".join(map(_path, self.asked))
+        kinds = f"case when contains(document, 'null') then json_type(document, [{paths}]) end"
         structure = literal(json.dumps(_structure(self.root)))
-        documents = f"case when {clean} and json_valid(record) then record end as document"
-        transformed = f"json_transform(document, {structure}) as s"
         parts = [f"{_at(leaf)}::varchar as j{leaf.number}" for leaf in leaves]
         parts += [f"{_at(node)} is not null as {node.present}" for node in self.root.nodes]
         texts = [f"{self.text(leaf)} as {leaf.text}" for leaf in leaves]
         values = [f"{predicates.value(leaf.field, leaf.text)} as {leaf.typed}" for leaf in leaves]
-        stages = [
-            f"documents as (select event_id, {documents} from records)",
-            f"parsed as (select event_id, {size} as size, {kinds} as kinds, {transformed}"
-            " from documents)",
-            f"leaves as (select * exclude (s), {', '.join(parts)} from parsed)",
-            f"texts as (select *, {', '.join(texts)} from leaves)",
-            f"typed as (select *, {', '.join(values)} from texts)",
-        ]
+        document = f"case when {clean} and json_valid(record) then record end"
+        transformed = f"json_transform(document, {structure})"
+        stages = {
+            "documents": f"event_id, {rewritten} as rewritten, {document} as document from records",
+            "parsed": f"event_id, {size} as size, {kinds} as kinds, {transformed} as s"
+            " from documents",
+            "leaves": f"* exclude (s), {', '.join(parts)} from parsed",
+            "texts": f"*, {', '.join(texts)} from leaves",
+            "typed": f"*, {', '.join(values)} from texts",
+        }
+        with_stages = ", ".join(f"{name} as (select {body})" for name, body in stages.items())
         accepted = f"({' and '.join(self.conditions())}) is distinct from false as accepted"
-        selected = [accepted, *columns(self.root, None if self.second else "j")]
-        return f"with {', '.join(stages)} select {', '.join(selected)} from typed"
+        selected = [accepted, *columns(self.root, None if self.escaped else "j")]
+        return f"with {with_stages} select {', '.join(selected)} from typed"
 
     def text(self, leaf: Leaf) -> str:
+        """The text of a leaf, quotes and escapes taken off."""
         found = f"j{leaf.number}"
-        if leaf.is_text and self.second:
+        if leaf.is_text and self.escaped:
             found = f"json_extract_string({found}, '$')"
         elif leaf.is_text:
             found = f"substring({found}, 2, length({found}) - 2)"
@@ -94,7 +103,7 @@ class _Query:
         """Conditions of which none is false for a record that the contract allows."""
         made = [f"size is not distinct from ({self.length()})", *required_rules(self.root, "j")]
         for leaf in self.root.leaves:
-            if self.second or leaf.takes_header or not leaf.is_text:
+            if self.escaped or leaf.takes_header or not leaf.is_text:
                 text, quote = leaf.text, ""
             else:
                 text, quote = f"j{leaf.number}", '"'
@@ -103,48 +112,52 @@ class _Query:
                 made.append(f"prefix(j{leaf.number}, '\"')")
             if leaf.takes_header:
                 made.append("not contains(event_id, chr(0))")
-        for node in self.root.nodes:
-            if self.second:
-                made.append(f"{self.kind(node)} = 'OBJECT' or not {node.present}")
+        # Another type than an object has no members, and the members of an empty object have no
+        # comma to take off.
         made += [
-            f"({self.any_member(node)} or not {node.present})"
+            f"{self.any_member(node)} or not {node.present}"
             for node in self.root.nodes
-            if not any(
-                member.field is not None and member.field.required for member in node.members
-            )
+            if not any(member.required for member in node.members)
         ]
-        return [
-            *(f"({condition})" for condition in made),
-            *union_rules(self.contract, self.root, "t", ""),
-        ]
+        made += union_rules(self.contract, self.root, "t")
+        return [f"({condition})" for condition in made]
 
     def any_member(self, node: Node) -> str:
-        """Whether an object has a member: an empty one has no comma to take off its length."""
+        """Whether an object has a member that is not null."""
         return " or ".join(
             f"j{member.number} is not null" if isinstance(member, Leaf) else member.present
             for member in node.members
-        ) + "".join(f" or {self.kind(m)} is not null" for m in node.members if m in self.asked)
-
-    def kind(self, member: Leaf | Node) -> str:
-        return f"kinds[{self.asked.index(member) + 1}]"
+        )
 
     def length(self) -> str:
         """Length of a document that has the declared leaves and nothing else."""
         texts = ", ".join(f"j{leaf.number}" for leaf in self.root.leaves)
-        terms = [f"strlen(concat({texts}))", str(_braces(self.root) + _around_required(self.root))]
-        for leaf in self.root.leaves:
-            if not leaf.field.required:
-                terms.append(self._term(leaf, f"j{leaf.number} is not null", _around(leaf)))
-        for node in self.root.nodes:
-            size = _around(node) + _braces(node) + _around_required(node)
-            terms.append(self._term(node, node.present, size))
+        terms = [f"strlen(concat({texts}))", str(_BRACES + _around_required(self.root))]
+        terms += [
+            f"case when j{leaf.number} is null then 0 else {_around(leaf)} end"
+            for leaf in self.root.leaves
+            if not leaf.required
+        ]
+        terms += [
+            f"case when {node.present} then {_around(node) + _BRACES + _around_required(node)}"
+            " else 0 end"
+            for node in self.root.nodes
+        ]
+        if self.asked:
+            nulls = " + ".join(self.null_length(member) for member in self.asked)
+            terms.append(f"case when kinds is null then 0 else {nulls} end")
         return " + ".join(terms)
 
-    def _term(self, member: Leaf | Node, there: str, size: int) -> str:
-        null = ""
-        if member in self.asked:
-            null = f" when {self.kind(member)} = 'NULL' then {_around(member) + len('null')}"
-        return f"case when {there} then {size}{null} else 0 end"
+    def null_length(self, member: Leaf | Node) -> str:
+        """Length of a member that is there as null."""
+        kind = f"kinds[{self.asked.index(member) + 1}]"
+        # A repeated key may be null first and a value then; it counts once.
+        there = f"j{member.number} is not null" if isinstance(member, Leaf) else member.present
+        size = _around(member) + len("null")
+        return f"case when {kind} = 'NULL' and not ({there}) then {size} else 0 end"
+
+
+_BRACES = len("{}") - len(",")  # no comma behind the last member
 
 
 def _structure(node: Node) -> dict[str, Any]:
@@ -169,11 +182,5 @@ def _around(member: Leaf | Node) -> int:
 
 def _around_required(node: Node) -> int:
     return sum(
-        _around(member)
-        for member in node.members
-        if isinstance(member, Leaf) and member.field.required
+        _around(member) for member in node.members if isinstance(member, Leaf) and member.required
     )
-
-
-def _braces(node: Node) -> int:
-    return len("{}") - len(",") if node.members else len("{}")

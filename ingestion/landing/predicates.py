@@ -76,35 +76,34 @@ def rules(field: Field, text: str, typed: str, quote: str = "") -> list[str]:
 
 
 def _form(field: Field, text: str, typed: str, quote: str) -> list[str]:
+    castable = f"({typed} is null) = ({text} is null)"
     match field.type:
         case "int":
             # Also refuses what a cast would round or trim: 1.0, 1e2, +1, 01.
-            return [f"{typed}::varchar is not distinct from {text}"]
+            made = [f"{typed}::varchar is not distinct from {text}"]
         case "bool":
-            return [f"({text} = 'true' or {text} = 'false')"]
+            made = [f"{text} = 'true' or {text} = 'false'"]
         case "enum":
-            # DuckDB turns a long `in` into a hash join.
+            # Not `in`: DuckDB turns a long one into a hash join.
             names = (literal(quote + name + quote) for name in field.values)
-            return [f"({' or '.join(f'{text} = {name}' for name in names)})"]
+            made = [" or ".join(f"{text} = {name}" for name in names)]
         case "uuid":
-            return [_matches(text, _UUID, quote)]
+            made = [_matches(text, _UUID, quote)]
         case "ts":
-            return [
+            made = [
                 _matches(text, _TIMESTAMP, quote),
-                f"({typed} is null) = ({text} is null)",
+                castable,
                 f"{typed} < timestamp '2100-01-01'",
             ]
         case "date":
-            return [_matches(text, _DATE, quote), f"({typed} is null) = ({text} is null)"]
+            made = [_matches(text, _DATE, quote), castable]
         case "dec":
             scale = 9 if field.scale is None else field.scale
             decimals = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
-            return [
-                _matches(text, f"-?(?:0|[1-9][0-9]{{0,28}}){decimals}", quote),
-                f"({typed} is null) = ({text} is null)",
-            ]
+            made = [_matches(text, f"-?(?:0|[1-9][0-9]{{0,28}}){decimals}", quote), castable]
         case _:
-            return []
+            made = []
+    return made
 
 
 def implies_text(field: Field) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.contracts import raw_schema
 from ingestion.landing import engine
@@ -57,8 +58,6 @@ def _binary(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _slices(values: pa.Array | pa.ChunkedArray) -> Iterator[tuple[int, int]]:
     """Ranges of records that are bounded in number and, but for one record, in bytes."""
-    import pyarrow.compute as pc
-
     sizes = pc.fill_null(pc.binary_length(values), 0).to_numpy()
     ends = np.cumsum(sizes, dtype=np.int64)
     start = 0
@@ -79,12 +78,12 @@ def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array) -> pa.
     contract = context.contract
 
     first = engine.run(
-        json_query(contract, Look.FIRST), records, parameters, threads=context.threads
+        json_query(contract, Look.PLAIN), records, parameters, threads=context.threads
     )
     rows, doubtful = accepted_rows(context, first)
     if np.count_nonzero(doubtful) >= SECOND_LOOK_FROM:
         second = engine.run(
-            json_query(contract, Look.SECOND),
+            json_query(contract, Look.ESCAPED),
             records.filter(pa.array(doubtful)),
             parameters,
             threads=context.threads,

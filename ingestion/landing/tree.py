@@ -28,6 +28,11 @@ class Leaf:
     path: tuple[str, ...]
 
     @property
+    def required(self) -> bool:
+        """Whether it may be neither missing nor null."""
+        return self.field.required
+
+    @property
     def text(self) -> str:
         """Column of its text."""
         return f"t{self.number}"
@@ -64,6 +69,11 @@ class Node:
     field: Field | None
     path: tuple[str, ...]
     members: tuple["Leaf | Node", ...]
+
+    @property
+    def required(self) -> bool:
+        """Whether it may be neither missing nor null."""
+        return self.field is None or self.field.required
 
     @property
     def present(self) -> str:
@@ -113,26 +123,31 @@ def required_rules(node: Node, column: str) -> list[str]:
     """
     conditions: list[str] = []
     for member in node.members:
-        is_leaf = isinstance(member, Leaf)
-        there = f"{column}{member.number} is not null" if is_leaf else member.present
-        if member.field is not None and member.field.required:
-            conditions.append(
-                f"({there})" if node.field is None else f"({there}) >= {node.present}"
-            )
+        there = (
+            member.present if isinstance(member, Node) else f"{column}{member.number} is not null"
+        )
+        if member.required:
+            conditions.append(there if node.field is None else f"({there}) >= {node.present}")
         if isinstance(member, Node):
             conditions += required_rules(member, column)
     return conditions
 
 
-def union_rules(contract: Contract, root: Node, column: str, quote: str) -> list[str]:
-    """Exactly the member that the discriminator names is there."""
+def union_rules(contract: Contract, root: Node, column: str) -> list[str]:
+    """Exactly the member that the discriminator names is there.
+
+    Args:
+        contract: The contract.
+        root: Its tree.
+        column: Prefix of the columns of texts without quotes.
+    """
     if contract.union is None:
         return []
     by_name = {member.path[-1]: member for member in root.members}
     chosen = f"{column}{by_name[contract.union.discriminator].number}"
     members = [by_name[name] for name in contract.union.members]
     return [
-        f"{member.present} = ({chosen} = {predicates.literal(quote + member.path[-1] + quote)})"
+        f"{member.present} = ({chosen} = {predicates.literal(member.path[-1])})"
         for member in members
         if isinstance(member, Node)
     ]
@@ -187,9 +202,11 @@ def assemble(contract: Contract, found: pa.Table) -> dict[str, pa.Array]:
     made: dict[str, pa.Array] = {}
     for member in tree(contract).members:
         made |= _arrays(found, leaves, member)
-        if contract.event_time is not None and isinstance(member, Leaf):
-            if contract.event_time in (member.field.name, member.field.column):
-                made["event_date"] = made[member.field.column].cast(pa.date32())
+        if isinstance(member, Leaf) and contract.event_time in (
+            member.field.name,
+            member.field.column,
+        ):
+            made["event_date"] = made[member.field.column].cast(pa.date32())
     return made
 
 
