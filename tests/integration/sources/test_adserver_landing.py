@@ -81,12 +81,12 @@ def test_files_of_all_kinds_are_landed_with_their_lines(settings, drop, raw):
         1,
     )
     assert by_table["adserver.clicks"].loaded == 2
-    rows = raw("adserver.impressions")
+    rows = raw("adserver.impressions", order="_source_file, _source_line")
     assert [(row["_source_file"], row["_source_line"], row["impression_id"]) for row in rows] == [
         ("impressions-1.jsonl.gz", 1, "i1"),
-        ("impressions-2.jsonl", 1, "i3"),
         ("impressions-1.jsonl.gz", 2, None),
         ("impressions-1.jsonl.gz", 3, "i2"),
+        ("impressions-2.jsonl", 1, "i3"),
     ]
     assert len({row["_ingest_seq"] for row in rows}) == 1
     assert list((settings.drop / "adserver").iterdir()) == []
