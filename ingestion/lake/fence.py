@@ -28,8 +28,8 @@ from ingestion.lake.manifest import manifest_entries
 from ingestion.lake.pointers import write_pointer
 
 COMMIT_ID: Final = "adx.commit"
-_MOST_SNAPSHOTS: Final = 100
-_KEPT_SNAPSHOTS: Final = 20
+_MOST_SNAPSHOTS: Final = 40
+_KEPT_SNAPSHOTS: Final = 10
 """600 snapshots make a commit take 0.5 s; pins name exact metadata files and files are never
 deleted by a commit, so the newest metadata can forget old snapshots."""
 _PATIENCE_SECONDS: Final = 120

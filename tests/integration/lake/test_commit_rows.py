@@ -123,6 +123,19 @@ def test_files_leave_the_table_for_the_registry_and_stay_known(
     assert len(committed(lake, clicks)) == 11
 
 
+def test_a_file_is_registered_before_it_leaves_the_table(
+    lake: Lake, clicks: Contract, make_rows: MakeRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "KEPT_FILES", 2)
+    monkeypatch.setattr(registry, "_ROOM", 0)
+    monkeypatch.setattr(commits.Commits, "_register", lambda *_: None)  # as if it always died here
+    for number in range(3):
+        rows, name = make_rows(clicks, 1, file=f"{number}.csv"), f"{number}.csv"
+        lake.commit_rows(clicks, rows, BatchClaim("c", name, files={f"sha {number}": name}))
+    assert list(lake.head(clicks).claims.files) == ["sha 1", "sha 2"]
+    assert [file[0] for file in registered(lake)] == ["0.csv"]
+
+
 def test_a_file_whose_registration_was_lost_is_registered_when_it_comes_again(
     lake: Lake, clicks: Contract, make_rows: MakeRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,11 @@
 
 import pyarrow as pa
 import pytest
+from pyiceberg.io.pyarrow import MetricModeTypes, compute_statistics_plan
 from pyiceberg.schema import assign_fresh_schema_ids
 
 from ingestion.contracts import Contract, all_contracts, load_contract, raw_schema
+from ingestion.contracts.schema import partition_column
 from ingestion.lake.columns import field_ids, leaf_names, personal_columns, raw_file_schema
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.lake.schema import raw_iceberg_schema, raw_partition_spec, raw_table_properties
@@ -79,10 +81,14 @@ def test_what_may_speak_of_a_person_is_known() -> None:
 @CONTRACTS
 def test_every_personal_column_exists_and_has_no_metrics(contract: Contract) -> None:
     leaves = leaf_names(raw_schema(contract), frozenset())
+    assert set(personal_columns(contract)) <= set(leaves)
     properties = raw_table_properties(contract)
-    for name in personal_columns(contract):
-        assert name in leaves
-        assert properties[f"write.metadata.metrics.column.{name}"] == "none"
+    plan = compute_statistics_plan(raw_iceberg_schema(contract), properties).values()
+    measured = {item.column_name for item in plan if item.mode.type != MetricModeTypes.NONE}
+    assert measured == {
+        name for name in leaves if "." not in name and name not in personal_columns(contract)
+    }
+    assert {"_ingest_seq", "_loaded_at", partition_column(contract)} <= measured
 
 
 @CONTRACTS
