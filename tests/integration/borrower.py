@@ -79,7 +79,8 @@ class BorrowerProject:
         (self.folder / "dbt_project.yml").write_text(PROJECT.format(macro_paths=paths))
         (self.folder / "profiles.yml").write_text(PROFILE.format(path=self.database))
         for name, sql in models.items():
-            (self.folder / "models" / f"{name}.sql").write_text(sql)
+            file = name if name.endswith(".yml") else f"{name}.sql"
+            (self.folder / "models" / file).write_text(sql)
 
     def dbt(self, *arguments: str, **variables: str) -> list[Any]:
         """Run dbt in this process; the results, or the first error as AssertionError."""
