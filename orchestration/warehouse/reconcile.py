@@ -217,14 +217,26 @@ def _loads(connection: Connection, pin: Pin) -> Iterator[Check]:
 
 
 def _link(connection: Connection, link: Link) -> Check:
-    """Rows that stand on one side only, or differ."""
+    """Rows that stand on one side only, or differ; the first column that differs is named."""
     rows = connection.execute(link.statement()).fetchall()
     if not rows:
         return Check(link.name)
-    place, expected, found = rows[0]
-    return Check(
-        link.name, Failure(link.name, str(place), str(expected), str(found), len(rows) - 1)
+    place, copies, contents, found_copies, found_contents = rows[0]
+    if copies != found_copies:
+        expected, found = _rows_text(copies), _rows_text(found_copies)
+        return Check(link.name, Failure(link.name, place, expected, found, len(rows) - 1))
+    column, expected, found = next(
+        (name, str(old), str(new))
+        for content, found_content in zip(contents, found_contents, strict=True)
+        for name, old, new in zip(link.columns, content, found_content, strict=True)
+        if old != new
     )
+    where = f"{place}, column {column}"
+    return Check(link.name, Failure(link.name, where, expected, found, len(rows) - 1))
+
+
+def _rows_text(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _rows(settings: Settings, file: Path) -> Iterator[Check]:
