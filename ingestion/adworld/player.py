@@ -37,7 +37,6 @@ from ingestion.adworld.program import TOPICS, Message
 from ingestion.adworld.sinks import KafkaSink, Sink, TopicState
 from ingestion.adworld.sources import Script, script_of
 from ingestion.adworld.state import Send, WorldState, read_state, write_state
-from ingestion.adworld.worked_example import MESSAGES as EXAMPLE_MESSAGES
 from ingestion.adworld.worked_example import START as EXAMPLE_START
 from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
@@ -113,14 +112,18 @@ def create_world(
         return True
 
 
-def create_worked_example(folder: Path) -> bool:
+def create_worked_example(folder: Path, *, partitions: int = 4) -> bool:
     """Make the worked example of the definitions: one day, its key written by hand.
+
+    Args:
+        folder: Where it lives.
+        partitions: Partitions of each topic.
 
     Returns:
         Whether the world is new.
     """
     return create_world(
-        folder, 0, len(EXAMPLE_MESSAGES), 1, start=EXAMPLE_START, kind="worked_example"
+        folder, 0, 1, 1, start=EXAMPLE_START, partitions=partitions, kind="worked_example"
     )
 
 

@@ -391,12 +391,6 @@ def _key_columns(config: WorldConfig, frame: Frame) -> tuple[Small, Flags, Flags
 
 def messages_of(config: WorldConfig, day: int) -> Iterator[Message]:
     """All messages of a day, hour by hour, in the order in which each topic gets them."""
-    if config.kind == "worked_example":
-        # Imported here: the example is made of the shapes of this module.
-        from ingestion.adworld.worked_example import MESSAGES  # noqa: PLC0415
-
-        yield from MESSAGES if day == 1 else []
-        return
     for hour in hours_of(config, day):
         for topic in TOPICS:
             yield from hour.messages(topic)

@@ -94,5 +94,5 @@ def script_of(config: WorldConfig, day: int) -> Script:
         # Imported here: the example is made of the shapes of this package.
         from ingestion.adworld.worked_example import WorkedExampleDay  # noqa: PLC0415
 
-        return WorkedExampleDay(day)
+        return WorkedExampleDay(day, config.partitions)
     return GeneratedDay(config, day)

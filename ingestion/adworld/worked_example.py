@@ -602,13 +602,22 @@ KEY: tuple[Answer, ...] = tuple(
 
 @dataclass
 class WorkedExampleDay:
-    """The example's only day."""
+    """The example's only day.
+
+    Attributes:
+        day: Always 1.
+        partitions: Partitions of the topics.
+    """
 
     day: int
+    partitions: int
 
     def chunks(self) -> Iterator[list[Message]]:
         """All messages."""
-        yield list(MESSAGES)
+        yield [
+            (topic, partition % self.partitions, key, value, headers)
+            for topic, partition, key, value, headers in MESSAGES
+        ]
 
     def file_names(self) -> Iterator[str]:
         """The name of the only file."""

@@ -97,7 +97,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> PlayedWorld:
     settings = Settings(home=tmp_path_factory.mktemp("example"))
     create_worked_example(settings.world)
     world = PlayedWorld(
-        WorldConfig(0, 14, 1, date(2026, 3, 2), kind="worked_example"), settings, MemorySink()
+        WorldConfig(0, 1, 1, date(2026, 3, 2), kind="worked_example"), settings, MemorySink()
     )
     play(settings, 1, sink=world.sink)
     world.days.append(
