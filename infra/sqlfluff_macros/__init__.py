@@ -1,0 +1,85 @@
+"""Stand-ins for dbt and the project's macros, so that sqlfluff lints models without dbt.
+
+sqlfluff's dbt templater compiles each file on its own: 98 CPU seconds for 100 models, against 15 this
+way. A macro stands for a function call on its arguments, which is what most of them are in a
+statement; those that are something else (a predicate, a query, a table) are listed.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PUBLIC = re.compile(r"{%-?\s*macro\s+([a-z]\w*)\(")
+
+
+def _function(name: str) -> Callable[..., str]:
+    def call(*arguments: Any, **named: Any) -> str:
+        values = [*arguments, *named.values()]
+        return f"{name}({', '.join(str(value) for value in values)})"
+
+    return call
+
+
+def _query(sources: Any = None, *_: Any, **named: Any) -> str:
+    source = named.get("source", named.get("sources", sources))
+    return f"select * from {source if isinstance(source, str) else 'some_source'}"
+
+
+def _predicate(*_: Any, **__: Any) -> str:
+    return "1 = 1"
+
+
+def _table(*_: Any, **__: Any) -> str:
+    return "some_table"
+
+
+def as_of(_dimension: Any, alias: str, *_: Any, **__: Any) -> str:
+    """A join."""
+    return f"left join some_table as {alias}\n        on 1 = 1"
+
+
+def event_deliveries() -> list[dict[str, str]]:
+    """A list to loop over."""
+    names = ("staging", "link", "key", "input")
+    return [dict.fromkeys(names, "first"), dict.fromkeys(names, "second")]
+
+
+def config(*_: Any, **__: Any) -> str:
+    """dbt's config block gives no SQL."""
+    return ""
+
+
+def var(name: str, default: Any = None) -> Any:
+    """A variable of dbt_project.yml, with its own type."""
+    project = yaml.safe_load((_ROOT / "dbt_project" / "dbt_project.yml").read_text())
+    return project["vars"].get(name, default)
+
+
+def is_incremental() -> bool:
+    """The form of an increment has more SQL to lint."""
+    return True
+
+
+class _Dbt:
+    """dbt's own cross-database macros, called as `dbt.<name>`."""
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        return _function(name)
+
+
+execute = True
+dbt = _Dbt()
+graph: dict[str, dict[str, Any]] = {"nodes": {}}
+this = "some_schema.this_table"
+
+for _path in sorted((_ROOT / "macros").rglob("*.sql")):
+    for _name in _PUBLIC.findall(_path.read_text()):
+        globals().setdefault(_name, _function(_name))
+
+stage = hub = link = event_link = satellite = dimension_versions = _query
+affected_dates = touched_dates = window_predicate = _dates_predicate = _predicate
+ref = source = landed = integer_series = _table
