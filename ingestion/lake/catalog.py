@@ -12,7 +12,6 @@ from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 from sqlalchemy import URL
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
-from sqlalchemy.exc import OperationalError
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.durable import make_folder
@@ -129,7 +128,7 @@ def _of_catalog(error: Exception, folder: str | Path) -> AdxError:
         )
     if "full" in reason:
         return full_disk(folder)
-    if isinstance(error, OperationalError) and ("open" in reason or "readonly" in reason):
+    if "unable to open" in reason or "readonly" in reason:
         return AdxError(
             f"The catalog in {folder} cannot be opened for writing: {reason}.",
             remedy="Give this user read and write access to that folder.",

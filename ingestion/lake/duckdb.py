@@ -8,7 +8,6 @@ can only load extensions by name (dbt) gets a folder laid out as DuckDB expects 
 import importlib.util
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -148,11 +147,6 @@ def _type(kind: pa.DataType) -> str:
     if pa.types.is_decimal(kind):
         return f"decimal({kind.precision}, {kind.scale})"
     return _TYPES[kind]
-
-
-def in_list(values: Sequence[str]) -> str:
-    """Texts as the inside of a SQL `in (...)`."""
-    return ", ".join(_text(value) for value in values)
 
 
 def _name(name: str) -> str:

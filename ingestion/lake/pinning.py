@@ -2,11 +2,13 @@
 
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 from pyiceberg.table import Table
 
 from ingestion.contracts import Contract, load_contract
+from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.lake.duckdb import connect, relation_sql
 from ingestion.lake.fence import Append, Fence
@@ -93,18 +95,24 @@ class Pinning:
             f"from ({relation_sql(contract, table.metadata_location, 'good')}) "
             f"where _ingest_seq between {from_seq + 1} and {table.to_seq}"
         )
-        cursor = self._cursor()
         if contract.is_event:
-            found = cursor.execute(f"select distinct event_date {rows} order by all").fetchall()
-            return TableWindow(from_seq, table.to_seq, tuple(day for (day,) in found))
+            days = self._ask(contract, f"select distinct event_date {rows} order by all")
+            return TableWindow(from_seq, table.to_seq, tuple(day for (day,) in days))
         # A row that says that a key has gone has no business time; it is in force from its poll.
-        least = cursor.execute(
-            f"select min(coalesce(cast({effective} as date), cast(_loaded_at as date))) {rows}"
-        ).fetchone()
-        return TableWindow(from_seq, table.to_seq, (), least[0] if least is not None else None)
+        day = f"coalesce(cast({effective} as date), cast(_loaded_at as date))"
+        ((least,),) = self._ask(contract, f"select min({day}) {rows}")
+        return TableWindow(from_seq, table.to_seq, (), least)
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _ask(self, contract: Contract, query: str) -> list[Any]:
         with self._lock:
             if self._connection is None:
                 self._connection = connect(self._settings)
-            return self._connection.cursor()
+            cursor = self._connection.cursor()
+        try:
+            return cursor.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise AdxError(
+                f"The data files of {contract.name} cannot be read: {error}",
+                remedy="Run `adx reconcile`; it names the files that are missing or damaged.",
+                exit_code=ExitCode.UNAVAILABLE,
+            ) from error

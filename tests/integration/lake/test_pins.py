@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from ingestion.contracts import Contract
+from ingestion.errors import AdxError
 from ingestion.lake import BatchClaim, DataFile, Lake, Pin, StreamClaim, fence
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
@@ -168,6 +170,18 @@ def test_failed_rows_touch_no_date(lake: Lake, events: Contract, write: Write) -
     land(lake, events, write, 1)  # the tenth row fails
     window = lake.window(first, lake.pin())
     assert window.tables["ad_events.events"].touched_dates == ()
+
+
+def test_a_window_over_a_lost_file_is_one_clear_sentence(
+    lake: Lake, events: Contract, write: Write
+) -> None:
+    land(lake, events, write, 10)
+    pin = lake.pin()
+    for file in Path(lake.location(events)).rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(AdxError, match=r"data files of ad_events\.events cannot be read") as caught:
+        lake.window(None, pin)
+    assert "adx reconcile" in caught.value.remedy
 
 
 def test_a_window_reads_the_files_of_the_window_only(
