@@ -81,6 +81,7 @@ def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array) -> pa.
         json_query(contract, Look.PLAIN), records, parameters, threads=context.threads
     )
     rows, doubtful = accepted_rows(context, first)
+    parts = [(rows, np.ones(len(rows), np.bool_))]
     if np.count_nonzero(doubtful) >= SECOND_LOOK_FROM:
         second = engine.run(
             json_query(contract, Look.ESCAPED),
@@ -89,9 +90,9 @@ def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array) -> pa.
             threads=context.threads,
         )
         more, still = accepted_rows(context, second)
-        rows = merge(rows, more, doubtful)
+        parts.append((more, doubtful.copy()))
         doubtful[doubtful] = still
-    return merge(rows, _judge(context, values, event_ids, doubtful), doubtful)
+    return merge([*parts, (_judge(context, values, event_ids, doubtful), doubtful)])
 
 
 def _judge(

@@ -104,19 +104,22 @@ def accepted_rows(context: LandingContext, found: pa.Table) -> tuple[pa.Table, M
     return pa.Table.from_arrays(columns, schema=schema), doubtful
 
 
-def merge(accepted: pa.Table, judged: pa.Table, is_judged: Mask) -> pa.Table:
-    """Put judged rows between the accepted ones, in the order of the records.
+def merge(parts: Sequence[tuple[pa.Table, Mask]]) -> pa.Table:
+    """Put rows back into the order of their records.
 
     Args:
-        accepted: One row a record; where `is_judged` it holds nothing that counts.
-        judged: One row for each true of `is_judged`, in order.
-        is_judged: Which records the strict parser judged.
+        parts: Tables, each with the records that its rows belong to, in order. Where two have a
+            row for the same record, the later one counts.
     """
-    if not len(judged):
-        return accepted
-    places = np.arange(len(is_judged))
-    places[is_judged] = len(accepted) + np.arange(len(judged))
-    return pa.concat_tables([accepted, judged]).take(pa.array(places)).combine_chunks()
+    found = [(table, mask) for table, mask in parts if len(table)] or parts[:1]
+    if len(found) == 1:
+        return found[0][0]
+    order = np.zeros(len(found[0][1]), np.int64)
+    start = 0
+    for table, mask in found:
+        order[mask] = np.arange(start, start + len(table))
+        start += len(table)
+    return pa.concat_tables([table for table, _ in found]).take(pa.array(order)).combine_chunks()
 
 
 def with_lineage(
