@@ -6,8 +6,9 @@ contracts make. Rows are loaded in commits, commits are pinned, and dbt builds a
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 from ingestion.contracts import Contract, all_contracts, load_contract, raw_schema
-from ingestion.settings import PROJECT_ROOT, Settings
+from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 
 Row = dict[str, Any]
@@ -109,7 +110,7 @@ class Warehouse:
             lineage = {
                 "_kafka_topic": contract.source.replace("_", "-"),
                 "_kafka_topic_id": TOPIC_ID,
-                "_kafka_partition": self.offset % 2,
+                "_kafka_partition": 0,
                 "_kafka_offset": self.offset,
             }
         else:
@@ -185,20 +186,38 @@ class Warehouse:
             "min_effective_date": str(dates[0]) if dates and not contract.is_event else None,
         }
 
-    def build(
-        self, window: str | None, *, full_refresh: bool = False, select: str | None = None
-    ) -> None:
-        """Build with dbt, tests included, and fail with what dbt said."""
-        arguments = ["build"]
-        if full_refresh:
-            arguments.append("--full-refresh")
-        if select is not None:
-            arguments += ["--select", *select.split()]
-        outcome = dbt.run(self.settings, arguments, database=self.file, window=window)
+    def invoke(self, *arguments: str, window: str | None) -> dbt.Outcome:
+        """Run a dbt command, whatever comes of it."""
+        return dbt.run(self.settings, arguments, database=self.file, window=window)
+
+    def build(self, window: str | None, *, full_refresh: bool = False) -> None:
+        """Build with dbt, data tests included, and fail with what dbt said."""
+        refresh = ["--full-refresh"] if full_refresh else []
+        self._all_well(
+            self.invoke("build", "--exclude-resource-type", "unit_test", *refresh, window=window)
+        )
+
+    def run(self, window: str | None) -> None:
+        """Run the models without tests, and fail with what dbt said."""
+        self._all_well(self.invoke("run", window=window))
+
+    @staticmethod
+    def _all_well(outcome: dbt.Outcome) -> None:
         assert not outcome.failures, "\n".join(
             f"{failure.kind} {failure.name}: {failure.message}" for failure in outcome.failures
         )
         assert not outcome.skipped
+        assert outcome.models
+
+    def without_models(self, folder: Path) -> "Warehouse":
+        """A copy that has the same raw tables and pins, and nothing that dbt built."""
+        file = folder / self.file.name
+        shutil.copy(self.file, file)
+        copy = replace(self, file=file, heads=dict(self.heads), pinned=dict(self.pinned))
+        with copy.connect() as connection:
+            for schema in (*BUILT_SCHEMAS, "staging"):
+                connection.execute(f"drop schema if exists {schema} cascade")
+        return copy
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
@@ -317,13 +336,13 @@ class Records:
 
     @classmethod
     def interval(
-        cls, impression_id: str, time: str, sequence: int, start: int, end: int, fraction: str
+        cls, impression_id: str, time: str, sequence: int, span: tuple[int, int], fraction: str
     ) -> Row:
         payload = {
             "impression_id": impression_id,
             "sequence": sequence,
-            "start_ms": start,
-            "end_ms": end,
+            "start_ms": span[0],
+            "end_ms": span[1],
             "in_view_fraction": Decimal(fraction),
             "measurable": True,
         }
