@@ -1,0 +1,131 @@
+"""`adx`: help, exit codes, and one sentence with a remedy instead of a traceback."""
+
+import errno
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from ingestion.errors import AdxError, ExitCode
+from orchestration.cli import main as cli
+
+COMMANDS = (
+    "doctor",
+    "demo",
+    "world create",
+    "world play",
+    "world describe",
+    "world serve-fx",
+    "kafka start",
+    "kafka stop",
+    "kafka status",
+    "kafka topics",
+    "stream run",
+    "land",
+    "failed list",
+    "failed show",
+    "pin",
+    "build",
+    "publish",
+    "verify",
+    "reconcile",
+    "query",
+    "report",
+    "dbt",
+    "clean",
+)
+
+
+def run(monkeypatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["adx", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    result = CliRunner().invoke(cli.app, [*command.split(), "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage" in result.output
+
+
+def test_the_overview_names_every_command_and_the_exit_codes():
+    output = CliRunner().invoke(cli.app, ["--help"]).output
+    for command in COMMANDS:
+        assert command.split()[0] in output
+    assert "Exit codes" in output
+
+
+def test_the_version_is_shown(monkeypatch, capsys):
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("adx ")
+
+
+def test_a_wrong_command_line_ends_with_2(monkeypatch):
+    assert run(monkeypatch, "build", "--no-such-option") == ExitCode.USAGE
+    assert run(monkeypatch, "no-such-command") == ExitCode.USAGE
+    assert run(monkeypatch, "land", "no-such-source") == ExitCode.USAGE
+
+
+def raising(error: BaseException):
+    def app() -> None:
+        raise error
+
+    return app
+
+
+def test_an_expected_error_is_two_lines_and_its_exit_code(monkeypatch, capsys):
+    error = AdxError("The broker is down.", remedy="Start it.", exit_code=ExitCode.UNAVAILABLE)
+    monkeypatch.setattr(cli, "app", raising(error))
+    assert run(monkeypatch) == ExitCode.UNAVAILABLE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "error: The broker is down.\nremedy: Start it.\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "is full"),
+        (errno.EDQUOT, "is full"),
+        (errno.EACCES, "No right to use /data/x"),
+        (errno.EROFS, "No right to use /data/x"),
+        (errno.ENOTDIR, "/data/x is missing or is not a folder"),
+    ],
+)
+def test_what_the_disk_refuses_becomes_a_sentence(monkeypatch, capsys, number, words):
+    monkeypatch.setattr(cli, "app", raising(OSError(number, "as the system says", "/data/x")))
+    assert run(monkeypatch) == ExitCode.UNAVAILABLE
+    lines = capsys.readouterr().err.splitlines()
+    assert words in lines[0]
+    assert lines[0].startswith("error: ")
+    assert lines[1].startswith("remedy: ")
+    assert len(lines) == 2
+
+
+def test_tracebacks_are_shown_on_request(monkeypatch):
+    monkeypatch.setenv("ADX_DEBUG", "1")
+    monkeypatch.setattr(sys, "argv", ["adx"])
+    for error in (AdxError("x", remedy="y"), OSError(errno.ENOSPC, "full")):
+        monkeypatch.setattr(cli, "app", raising(error))
+        with pytest.raises(type(error)):
+            cli.main()
+
+
+def test_an_error_that_nobody_expected_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["adx"])
+    monkeypatch.setattr(cli, "app", raising(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; import orchestration.cli.main; "
+        "print([name for name in ('duckdb', 'pyarrow', 'pyiceberg', 'pyspark', 'dbt', 'dlt', "
+        "'dagster', 'pydantic', 'confluent_kafka', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
