@@ -259,7 +259,8 @@ def write_package(rows: pa.Table, path: Path) -> None:
 def read_package(paths: list[Path], schema: pa.Schema) -> pa.Table:
     """The rows of a package's files, exactly in the raw schema."""
     tables = [
-        pq.read_table(path, partitioning=None, page_checksum_verification=True) for path in paths
+        pq.ParquetFile(path, memory_map=True, page_checksum_verification=True).read()
+        for path in paths
     ]
     if not tables:
         return schema.empty_table()

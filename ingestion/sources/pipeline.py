@@ -8,7 +8,7 @@ the order.
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,11 +138,11 @@ class TablePipeline:
         """The position that the newest commit claimed; None before the first."""
         return self._committed.position
 
-    def load(self, tables: Sequence[pa.Table], claim: Callable[[str], Claim]) -> CommitResult:
-        """Extract landed tables and commit them as one package.
+    def load(self, rows: pa.Table, claim: Callable[[str], Claim]) -> CommitResult:
+        """Extract landed rows and commit them as one package.
 
         Args:
-            tables: Rows in the contract's raw schema, good and failed together.
+            rows: Rows in the contract's raw schema, good and failed together.
             claim: Given the package's load id, what it claims; called before the first row.
 
         Raises:
@@ -157,7 +157,7 @@ class TablePipeline:
                     self._pipeline.sync_destination()
                 self._pipeline.activate()
                 failpoint("dlt.before_extract")
-                self._pipeline.extract(self._source(tables, claim))
+                self._pipeline.extract(self._source(rows, claim))
                 failpoint("dlt.after_extract")
                 self._finish()
         except StalePackageError:
@@ -166,7 +166,7 @@ class TablePipeline:
         self._read_position()
         return self._destination.results[-1]
 
-    def _source(self, tables: Sequence[pa.Table], claim: Callable[[str], Claim]) -> Any:
+    def _source(self, table: pa.Table, claim: Callable[[str], Claim]) -> Any:
         def rows() -> Iterator[pa.Table]:
             load_id = load_package_state()["load_id"]
             claimed = claim(load_id)
@@ -179,16 +179,15 @@ class TablePipeline:
             )
             # the load id makes every state differ from the one before: dlt ships no other
             dlt.current.source_state().update(position=claimed.position, load_id=load_id)
-            # The tables go through a file of ours that dlt links into the package: its own writer
-            # compresses and builds dictionaries, which takes twice as long and is read once.
-            # The empty table is what dlt checks against the frozen columns.
-            for number, table in enumerate(tables):
-                path = self._folder / f"{number}.parquet"
-                write_package(table, path)
-                yield dlt.mark.with_file_import(
-                    str(path), "parquet", table.num_rows, table.schema.empty_table()
-                )
-                path.unlink()
+            # The rows go through a file of ours that dlt links into the package: its own writer
+            # compresses and builds dictionaries, which takes twice as long, for a file that is
+            # read once. The empty table is what dlt checks against the frozen columns.
+            path = self._folder / "rows.parquet"
+            write_package(table, path)
+            yield dlt.mark.with_file_import(
+                str(path), "parquet", table.num_rows, table.schema.empty_table()
+            )
+            path.unlink()
 
         resource = dlt.resource(
             rows,

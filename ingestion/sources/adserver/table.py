@@ -180,10 +180,9 @@ class TableFiles:
                 files={parsed.file.sha256: parsed.file.name for parsed in package},
             )
 
-        tables = [parsed.rows for parsed in package]
-        result = self._pipeline.load(tables, claim)
-        tally = Tally.of(pa.concat_tables(tables))
-        self._landing.committed(self._contract, result, tally)
+        rows = pa.concat_tables([parsed.rows for parsed in package])
+        result = self._pipeline.load(rows, claim)
+        self._landing.committed(self._contract, result, Tally.of(rows))
         for parsed in package:
             self._finish_loaded(parsed.file)
 

@@ -79,7 +79,7 @@ class TablePoll:
             "updated_at": self._newest(landed),
             "failed": self._failed_before.digests,
         }
-        result = self._pipeline.load([rows], lambda _: Claim(position))
+        result = self._pipeline.load(rows, lambda _: Claim(position))
         self._landing.committed(self.contract, result, Tally.of(rows))
 
     def _land(self, polled_at: datetime) -> pa.Table:

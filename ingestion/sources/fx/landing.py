@@ -108,7 +108,7 @@ def _poll(landing: Landing, pipeline: TablePipeline, today: date) -> None:
             "failed": before.digests,
         }
     )
-    result = pipeline.load([rows], lambda _: claim)
+    result = pipeline.load(rows, lambda _: claim)
     landing.committed(contract, result, Tally.of(rows))
 
 
