@@ -187,9 +187,9 @@ def changes_of(config: WorldConfig, day: int) -> list[Change]:
     """The changes of one day, of a generated world or of the worked example."""
     if config.kind == "worked_example":
         # Imported here: the example is made of the shapes of this module.
-        from ingestion.adworld.worked_example import CHANGES  # noqa: PLC0415
+        from ingestion.adworld.worked_example import changes  # noqa: PLC0415
 
-        return CHANGES if day == 1 else []
+        return changes() if day == 1 else []
     return market_of(config).changes.get(day, [])
 
 

@@ -21,6 +21,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +159,13 @@ _ROWS: tuple[tuple[str, Row], ...] = (
     ),
 )
 
-CHANGES: list[Change] = [
-    Change(table, key_of(table, row), {**row, "updated_at": _CREATED}) for table, row in _ROWS
-]
-"""The rows of the campaigns database, all there before the first event."""
+
+@cache
+def changes() -> list[Change]:
+    """The rows of the campaigns database, all there before the first event."""
+    return [
+        Change(table, key_of(table, row), {**row, "updated_at": _CREATED}) for table, row in _ROWS
+    ]
 
 
 # ---------------------------------------------------------------- the FX API
@@ -296,23 +300,18 @@ MESSAGES: tuple[Message, ...] = tuple(
 
 # ---------------------------------------------------------------- the files
 
-_CONVERSION_FIELDS = [field.name for field in load_contract("adserver", "conversions").fields]
 
-FILES: tuple[tuple[str, bytes], ...] = (
-    (
-        "conversions-2026-03-02T12.csv",
-        b"\n".join(
-            csv_line(line)
-            for line in (
-                _CONVERSION_FIELDS,
-                ("k1", "2026-03-02T12:00:00Z", "A1", "u1", None, "purchase", "90.00", "EUR", "o1"),
-                ("k2", "2026-03-02T13:00:00Z", "A1", "u2", None, "signup", None, None, None),
-            )
-        )
-        + b"\n",
-    ),
-)
-"""One file of conversions."""
+@cache
+def files() -> tuple[tuple[str, bytes], ...]:
+    """One file of conversions."""
+    header = [field.name for field in load_contract("adserver", "conversions").fields]
+    lines = (
+        header,
+        ("k1", "2026-03-02T12:00:00Z", "A1", "u1", None, "purchase", "90.00", "EUR", "o1"),
+        ("k2", "2026-03-02T13:00:00Z", "A1", "u2", None, "signup", None, None, None),
+    )
+    content = b"\n".join(csv_line(line) for line in lines) + b"\n"
+    return (("conversions-2026-03-02T12.csv", content),)
 
 
 # ---------------------------------------------------------------- the key, by hand
@@ -621,11 +620,11 @@ class WorkedExampleDay:
 
     def file_names(self) -> Iterator[str]:
         """The name of the only file."""
-        return (name for name, _ in FILES)
+        return (name for name, _ in files())
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """The only file."""
-        return iter(FILES)
+        return iter(files())
 
     def save_stream(self, ledger: Path) -> None:
         """The key is written by hand, so there is no ledger."""
