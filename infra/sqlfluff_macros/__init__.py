@@ -29,8 +29,14 @@ def _query(sources: Any = None, *_: Any, **named: Any) -> str:
     return f"select * from {source if isinstance(source, str) else 'some_source'}"
 
 
-def _predicate(*_: Any, **__: Any) -> str:
-    return "1 = 1"
+def _predicate(position: int) -> Callable[..., str]:
+    """A predicate on the column that is the macro's argument at `position`."""
+
+    def call(*arguments: Any, **_: Any) -> str:
+        column = arguments[position] if len(arguments) > position else "event_date"
+        return f"{column} is not null"
+
+    return call
 
 
 def _table(*_: Any, **__: Any) -> str:
@@ -81,5 +87,7 @@ for _path in sorted((_ROOT / "macros").rglob("*.sql")):
         globals().setdefault(_name, _function(_name))
 
 stage = hub = link = event_link = satellite = dimension_versions = _query
-affected_dates = touched_dates = window_predicate = _dates_predicate = _predicate
+affected_dates = _dates_predicate = _predicate(0)
+touched_dates = _predicate(1)
+window_predicate = _predicate(2)
 ref = source = landed = integer_series = _table

@@ -29,7 +29,9 @@ with compared as (
     left join {{ ref(event['link']) }} as stored
         on
             deliveries.{{ event['key'] }}_hk = stored.{{ event['key'] }}_hk
-            and {{ touched_dates(event['input'], 'stored.event_date', days_before=1, days_after=1) }}
+            and {{ touched_dates(
+                event['input'], 'stored.event_date', days_before=1, days_after=1
+            ) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -40,11 +42,11 @@ counted as (
         event_type,
         load_pin,
         event_date,
-        cast(count(*) as bigint) as delivery_count,
         {%- for class in ['distinct', 'duplicate', 'id_conflict', 'rejected'] %}
         cast(sum(case when delivery_class = '{{ class }}' then 1 else 0 end) as bigint)
-            as {{ class }}_count{{ ',' if not loop.last }}
+            as {{ class }}_count,
         {%- endfor %}
+        cast(count(*) as bigint) as delivery_count
     from compared
     group by source_table, event_type, load_pin, event_date
 )

@@ -32,7 +32,9 @@ with conflicts as (
         on
             deliveries.{{ event['key'] }}_hk = stored.{{ event['key'] }}_hk
             and deliveries.event_at <> stored.event_at
-            and {{ touched_dates(event['input'], 'stored.event_date', days_before=1, days_after=1) }}
+            and {{ touched_dates(
+                event['input'], 'stored.event_date', days_before=1, days_after=1
+            ) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

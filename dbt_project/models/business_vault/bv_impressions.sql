@@ -101,8 +101,8 @@ impressions as (
             where
                 from_stream.impression_hk = from_files.impression_hk
                 and from_stream.event_date between
-                    {{ add_days('from_files.event_date', -1) }}
-                    and {{ add_days('from_files.event_date', 1) }}
+                {{ add_days('from_files.event_date', -1) }}
+                and {{ add_days('from_files.event_date', 1) }}
         )
 )
 

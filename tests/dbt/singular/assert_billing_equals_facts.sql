@@ -1,5 +1,5 @@
--- Over all dates, because advertiser dates cut the facts elsewhere: the billed events are the facts,
--- and the media cost is the sum of the clearing prices, to the nano-unit.
+-- Over all dates, because advertiser dates cut the facts elsewhere: the billed events are the
+-- facts, and the media cost is the sum of the clearing prices, to the nano-unit.
 with figures as (
     select
         'impressions' as figure,

@@ -1,6 +1,6 @@
 -- Events before the earliest version of a line item, campaign or advertiser take the earliest. If
--- this build brought a new earliest version, the billing of earlier dates must have been rebuilt with
--- it; what lies further back than late_dimension_days needs a full refresh.
+-- this build brought a new earliest version, the billing of earlier dates must have been rebuilt
+-- with it; what lies further back than late_dimension_days needs a full refresh.
 {%- set effects = [] %}
 {%- if execute %}
     {%- for node in graph.nodes.values()

@@ -22,10 +22,9 @@ delivered as (
         sum(distinct_count) as event_count
     from {{ ref('bv_deliveries') }}
     where
+        1 = 0
         {%- for input in event_deliveries() | map(attribute='input') | unique %}
-        {{ 'or ' if not loop.first }}(
-            source_table = '{{ input }}' and {{ touched_dates(input) }}
-        )
+        or (source_table = '{{ input }}' and {{ touched_dates(input) }})
         {%- endfor %}
     group by source_table, event_type, event_date
 )

@@ -1,4 +1,7 @@
-{# Nothing that tells who a person is: no email, no address; the id itself is only known by its pseudonym. #}
+{#
+    Nothing that tells who a person is: no email, no address; the id itself is only known by its
+    pseudonym.
+#}
 with profiles as (
     {{ dimension_versions(
         hub=ref('hub_user'),

@@ -176,24 +176,30 @@ with_rates as (
 
 first_steps as (
     select
-        with_rates.*,
         {%- for measure in measures %}
-        {{ convert_amount('with_rates.' ~ measure ~ '_amount', 'with_rates.first_operation',
-                          'with_rates.first_rate') }} as {{ measure }}_step{{ ',' if not loop.last }}
+        {{ convert_amount(
+            'with_rates.' ~ measure ~ '_amount',
+            'with_rates.first_operation',
+            'with_rates.first_rate'
+        ) }} as {{ measure }}_step,
         {%- endfor %}
+        with_rates.*
     from with_rates
 ),
 
 base_amounts as (
     select
-        first_steps.*,
         {%- for measure in measures %}
         case
             when first_steps.{{ measure }}_amount = 0 then cast(0 as numeric(38, 9))
-            else {{ convert_amount('first_steps.' ~ measure ~ '_step',
-                                   'first_steps.second_operation', 'first_steps.second_rate') }}
-        end as {{ measure }}_base_amount{{ ',' if not loop.last }}
+            else {{ convert_amount(
+                'first_steps.' ~ measure ~ '_step',
+                'first_steps.second_operation',
+                'first_steps.second_rate'
+            ) }}
+        end as {{ measure }}_base_amount,
         {%- endfor %}
+        first_steps.*
     from first_steps
 ),
 

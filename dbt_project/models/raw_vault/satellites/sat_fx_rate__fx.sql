@@ -1,4 +1,4 @@
-{# The API gives no time of validity: a corrected rate replaces the one that was loaded before it. #}
+{# The API gives no time of validity: a corrected rate replaces the one loaded before it. #}
 {{ satellite(
     sources=ref('stg_fx__rates'),
     parent_key='fx_rate_hk',
