@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ingestion.settings import PROJECT_ROOT, load_settings
+from ingestion.settings import PROJECT_ROOT, Settings, load_settings
 from orchestration.defs.raw import raw_assets, source_systems
 from orchestration.defs.warehouse import operational_tables, warehouse_assets, warehouse_checks
 from orchestration.lib.dagster_home import MAX_RUNTIME_SECONDS
@@ -26,7 +26,15 @@ PLATFORM_JOB = "platform_job"
 @dg.definitions
 def platform() -> dg.Definitions:
     """The definitions, made from the settings of this process."""
-    settings = load_settings()
+    return definitions_of(load_settings())
+
+
+def definitions_of(settings: Settings) -> dg.Definitions:
+    """The definitions of one environment.
+
+    Raises:
+        AdxError: The dbt project or its profile cannot be parsed.
+    """
     return dg.Definitions(
         assets=[
             *source_systems(),

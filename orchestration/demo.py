@@ -1,6 +1,7 @@
 """The demo: play the ad world day by day through the whole platform, then prove every number.
 
-    for each day:  play  ->  land streams, files, SQL, REST  ->  pin  ->  build  ->  publish
+    for each day:  play, then one run of Dagster's job:
+                   land streams, files, SQL, REST  ->  pin  ->  build  ->  publish  ->  verify
     at the end:    key figures, where to look next, verify
 
 Everything in it can be run again: what was played is not sent again, what was landed is not landed
@@ -9,7 +10,7 @@ again, and an unchanged lake leaves the warehouse as it is.
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -22,10 +23,7 @@ from ingestion.errors import AdxError
 from ingestion.kafka import broker_status, create_topics, free_port, start_broker, stop_broker
 from ingestion.settings import Settings
 from orchestration.checkup import checkup
-from orchestration.pipeline import run_platform
-
-PlatformRun = Callable[[Settings, Console], object]
-"""Lands, builds and publishes what is new; the orchestrator's job has the same form."""
+from orchestration.pipeline import Platform
 
 
 def run_demo(
@@ -35,7 +33,6 @@ def run_demo(
     scale: int,
     days: int,
     console: Console,
-    platform_run: PlatformRun = run_platform,
 ) -> None:
     """Play and build all days; run again, it finds everything done.
 
@@ -45,7 +42,6 @@ def run_demo(
         scale: Events of all sources over all days.
         days: Days to play.
         console: Where progress goes.
-        platform_run: What lands, builds and publishes a day.
 
     Raises:
         AdxError: Something is missing on this machine, another world lives in this home, or a
@@ -59,12 +55,13 @@ def run_demo(
         + ("new" if new else f"{facts['last_played']} played before")
     )
     with running_broker(settings, console):
+        platform = Platform(settings)
         played = int(facts["last_played"])
         if played:
             # A day that was played must be landed before the next one is: a poll that comes late
             # would never see the versions of that day.
             console.rule(f"what was played before (day {played})", align="left")
-            platform_run(settings, console)
+            platform.run(console)
         for day in range(played + 1, days + 1):
             console.rule(f"day {day} of {days}: {date_of(facts, day)}", align="left")
             with console.status("playing the day"):
@@ -73,7 +70,7 @@ def run_demo(
                 f"played: {report.messages:,} messages, {report.files} files, "
                 f"{report.rows} changed rows"
             )
-            platform_run(settings, console)
+            platform.run(console)
 
 
 def date_of(facts: dict[str, Any], day: int) -> date:

@@ -32,7 +32,7 @@ def land(
     """
     from ingestion.errors import ExitCode
     from ingestion.settings import load_settings
-    from orchestration.pipeline import BATCH_SOURCES, land_source
+    from orchestration.batch import BATCH_SOURCES, land_source
 
     settings = load_settings()
     names = BATCH_SOURCES if source is Source.ALL else (source.value,)

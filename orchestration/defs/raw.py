@@ -4,11 +4,13 @@ Source systems are external assets, so the graph begins where the data does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
 from ingestion.contracts import Contract, all_contracts, contract_for_topic
 from ingestion.settings import Settings
+from orchestration.batch import BATCH_SOURCES, broken_files, land_source
 
 TOPICS = ("ad-events", "user-events")
 _SYSTEMS: Mapping[str, str] = {
@@ -56,18 +58,26 @@ def _of_source(source: str) -> list[Contract]:
 
 
 def _materialized(
-    context: dg.AssetExecutionContext, settings: Settings, contracts: Sequence[Contract]
+    contracts: Sequence[Contract], settings: Settings, reports: Mapping[str, Any]
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """One materialization a table, with where the table stands after the landing."""
+    """One materialization a table: what this landing did, and where the table stands now."""
     from ingestion.lake import Lake
 
     lake = Lake.open(settings)
     for contract in contracts:
+        report = reports.get(contract.name)
         head = lake.head(contract)
-        context.log.info(f"{contract.name} is at commit {head.ingest_seq}")
         yield dg.MaterializeResult(
             asset_key=raw_key(contract),
-            metadata={"ingest_seq": head.ingest_seq, "metadata_file": head.metadata_location},
+            metadata={
+                "read": report.read if report else 0,
+                "loaded": report.loaded if report else 0,
+                "failed": report.failed if report else 0,
+                "drift": report.drift if report else 0,
+                "seconds": report.seconds if report else 0.0,
+                "ingest_seq": head.ingest_seq,
+                "metadata_file": head.metadata_location,
+            },
         )
 
 
@@ -76,11 +86,11 @@ def stream_assets(settings: Settings) -> dg.AssetsDefinition:
     contracts = [contract_for_topic(topic) for topic in TOPICS]
 
     @dg.multi_asset(name="land_streams", specs=_specs(contracts, "spark"))
-    def land_streams(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def land_streams() -> Iterator[dg.MaterializeResult[None]]:
         from ingestion.streaming import run_stream
 
-        run_stream(settings, TOPICS, once=True)
-        yield from _materialized(context, settings, contracts)
+        topics = run_stream(settings, TOPICS, once=True, keep_spark=True)
+        yield from _materialized(contracts, settings, {topic.table: topic for topic in topics})
 
     return land_streams
 
@@ -91,11 +101,12 @@ def batch_assets(settings: Settings, source: str) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"land_{source}", specs=_specs(contracts, "dlt"))
     def land(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        from importlib import import_module
-
-        report = import_module(f"ingestion.sources.{source}").land(settings)
-        context.log.info(str(report))
-        yield from _materialized(context, settings, contracts)
+        report = land_source(settings, source)
+        for problem in broken_files(report):
+            context.log.warning(f"to the error archive: {problem.message} {problem.remedy}")
+        yield from _materialized(
+            contracts, settings, {table.table: table for table in report.tables}
+        )
 
     return land
 
@@ -104,5 +115,5 @@ def raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """Every raw table of the platform."""
     return [
         stream_assets(settings),
-        *(batch_assets(settings, source) for source in ("adserver", "campaigns", "fx")),
+        *(batch_assets(settings, source) for source in BATCH_SOURCES),
     ]

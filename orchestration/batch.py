@@ -1,0 +1,31 @@
+"""The sources that dlt lands, by name."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.settings import Settings
+
+if TYPE_CHECKING:
+    from ingestion.sources.report import LandingReport
+
+BATCH_SOURCES = ("campaigns", "fx", "adserver")
+"""Dimensions and rates first: what events refer to is then there when they are built."""
+
+
+def land_source(settings: Settings, name: str) -> "LandingReport":
+    """Land one batch source, such as `adserver`."""
+    module = importlib.import_module(f"ingestion.sources.{name}")
+    return module.land(settings)
+
+
+def broken_files(report: "LandingReport") -> list[AdxError]:
+    """Files that broke their contract as a whole: archived, and no reason to stop.
+
+    Raises:
+        AdxError: A problem of another kind, such as a database that cannot be reached.
+    """
+    for problem in report.problems:
+        if problem.exit_code is not ExitCode.DATA:
+            raise problem
+    return report.problems
