@@ -52,8 +52,8 @@ lint: setup ## Check Python, SQL and the dbt project
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/adx dbt parse --no-partial-parse --quiet
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models tests/dbt
+	@ADX_HOME=$(CURDIR)/.adx $(BIN)/adx dbt parse --no-partial-parse --quiet
 	@$(BIN)/dbt-bouncer run
 
 dagster: setup ## Open Dagster on the graph, the runs and the checks

@@ -1,21 +1,27 @@
 """A lake with a few real rows and a dbt project of two models: the machinery without the marts."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from ingestion.adworld import create_world, play
+from ingestion.adworld.sinks import MemorySink
 from ingestion.contracts import contract_for_topic
 from ingestion.lake import Lake, StreamClaim, write_data_files
 from ingestion.landing import KeyStore, LandingContext, land_json
 from ingestion.settings import Settings
 from orchestration.warehouse import dbt
+from orchestration.warehouse.build import build
 from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.publish import publish
 
 TOPIC_ID = "Zm9vYmFyYmF6cXV4cXV1eA"
 
@@ -55,7 +61,9 @@ _ADX = """
 import sys
 from pathlib import Path
 from orchestration.warehouse import dbt
+from orchestration.warehouse.build import build
 from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.publish import publish
 dbt.PROJECT_FOLDER = Path(sys.argv.pop(1))
 dbt.code_hash = lambda: "tiny"
 from orchestration.cli.main import main
@@ -155,3 +163,48 @@ def world(dbt_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The same, with the project's one model run directly: for tests of what is around dbt."""
     monkeypatch.setattr(dbt, "run", _run_model)
     return dbt_world
+
+
+def _land_messages(settings: Settings, sink: MemorySink) -> None:
+    """Land what a world has sent to its topics, without a broker and without Spark."""
+    lake, keys = Lake.open(settings), KeyStore(settings.keys)
+    for topic, partitions in sink.kept.items():
+        contract = contract_for_topic(topic)
+        head = lake.head(contract)
+        context = LandingContext(contract, head.ingest_seq + 1, datetime.now(UTC), keys)
+        files, end = [], {}
+        for partition, messages in enumerate(partitions):
+            count = len(messages)
+            lineage = pa.table(
+                {
+                    "_kafka_topic": pa.array([topic] * count, pa.string()),
+                    "_kafka_topic_id": pa.array([sink.topic_id] * count, pa.string()),
+                    "_kafka_partition": pa.array([partition] * count, pa.int32()),
+                    "_kafka_offset": pa.array(range(count), pa.int64()),
+                }
+            )
+            values = pa.array([message[3] for message in messages], pa.binary())
+            ids = [dict(message[4] or ()).get("event_id") for message in messages]
+            rows = land_json(context, values, lineage, pa.array(ids, pa.binary()))
+            files += write_data_files(rows, contract, lake.location(contract))
+            end[partition] = count
+        claim = StreamClaim(topic, sink.topic_id, dict.fromkeys(end, 0), end)
+        lake.commit_files(contract, files, claim, expected_seq=head.ingest_seq)
+
+
+@pytest.fixture(scope="session")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A home in which one day of an ad world was landed, built by the real project, published."""
+    settings = Settings(home=tmp_path_factory.mktemp("proven"), drop_quiet_seconds=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADX_HOME", str(settings.home))
+        create_world(settings.world, seed=3, scale=3_000, days=2)
+        sink = MemorySink()
+        play(settings, 1, sink=sink)
+        Lake.open(settings).ensure_tables()
+        _land_messages(settings, sink)
+        for source in ("campaigns", "fx", "adserver"):
+            importlib.import_module(f"ingestion.sources.{source}").land(settings)
+        build(settings)
+        publish(settings)
+        yield settings
