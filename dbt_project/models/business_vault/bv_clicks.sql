@@ -84,8 +84,8 @@ clicks as (
             where
                 from_stream.click_hk = from_files.click_hk
                 and from_stream.event_date between
-                    {{ add_days('from_files.event_date', -1) }}
-                    and {{ add_days('from_files.event_date', 1) }}
+                {{ add_days('from_files.event_date', -1) }}
+                and {{ add_days('from_files.event_date', 1) }}
         )
 ),
 
@@ -117,8 +117,9 @@ clicks_with_impressions as (
     left join impressions
         on
             clicks_in_order.impression_hk = impressions.impression_hk
-            and {{ micros_between('impressions.event_at', 'clicks_in_order.event_at') }}
-            between 0 and {{ max_age * 86400000000 }}
+            and clicks_in_order.event_at >= impressions.event_at
+            and clicks_in_order.event_at
+            <= {{ add_micros('impressions.event_at', max_age * 86400000000) }}
     where {{ affected_dates('clicks_in_order.event_date') }}
 ),
 
