@@ -147,6 +147,12 @@ def rows_of(config: WorldConfig, drop: Drop) -> FileRows:
     return FileRows(type(frames[0]).join(frames), hostile)
 
 
+def supersedes(config: WorldConfig, drop: Drop) -> bool:
+    """Whether a file stands in the place of one that was sent before under its name."""
+    first = Drop(drop.of_day, drop.table, drop.of_day, drop.hour, "whole")
+    return drop.flavour == "version" and bool(rows_of(config, first))
+
+
 def _by_time(frame: F) -> F:
     return frame.take(np.argsort(frame.ts, kind="stable"))
 

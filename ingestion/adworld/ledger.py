@@ -14,7 +14,15 @@ from typing import Literal
 import numpy as np
 
 from ingestion.adworld.config import WorldConfig
-from ingestion.adworld.files import FAILED, LOADED, REPEATED, TABLE_NAMES, Drop, FileRows
+from ingestion.adworld.files import (
+    FAILED,
+    LOADED,
+    REPEATED,
+    TABLE_NAMES,
+    Drop,
+    FileRows,
+    supersedes,
+)
 from ingestion.adworld.frames import Frame, Ints
 from ingestion.adworld.program import Hour
 
@@ -93,7 +101,7 @@ class LedgerPart:
         for case, _ in hour.hostile:
             self.counts[f"failed|{case.table}|{case.reason}"] += 1
 
-    def add_file(self, drop: Drop, rows: FileRows) -> None:
+    def add_file(self, config: WorldConfig, drop: Drop, rows: FileRows) -> None:
         """Note a dropped file: its rows if it can be loaded, and its fate."""
         table = TABLE_NAMES[drop.table]
         if drop.flavour in FAILED:
@@ -102,7 +110,7 @@ class LedgerPart:
             self.counts[f"files_repeated|{table}"] += 1
         elif drop.flavour in LOADED:
             self.counts[f"files_loaded|{table}"] += 1
-            self.counts[f"files_superseded|{table}"] += drop.flavour == "version"
+            self.counts[f"files_superseded|{table}"] += supersedes(config, drop)
             self.add(rows.frame)
             for case, _ in rows.hostile:
                 self.counts[f"failed|{table}|{case.reason}"] += 1

@@ -73,7 +73,7 @@ class GeneratedDay:
             rows = rows_of(self.config, drop)
             if rows:
                 yield drop.name(self.config), content_of(self.config, drop, rows)
-                self.dropped.add_file(drop, rows)
+                self.dropped.add_file(self.config, drop, rows)
 
     def save_stream(self, ledger: Path) -> None:
         """Write the ledger of the messages."""
