@@ -6,18 +6,13 @@ Asset keys are dbt's own, so that raw tables and dbt sources are one node, and d
 asset checks.
 """
 
-import sys
-from pathlib import Path
-
 import dagster as dg
 
-from ingestion.settings import PROJECT_ROOT, Settings, load_settings
+from ingestion.settings import Settings, load_settings
 from orchestration.defs.raw import raw_assets, source_systems
 from orchestration.defs.warehouse import operational_tables, warehouse_assets, warehouse_checks
 from orchestration.lib.dagster_home import MAX_RUNTIME_SECONDS
-from orchestration.lib.dbt_resource import QuickDbtCliResource
 from orchestration.lib.manifest import manifest_file
-from orchestration.warehouse.dbt import PROJECT_FOLDER
 
 PLATFORM_JOB = "platform_job"
 """Lands everything that is new, pins, builds, tests, publishes, verifies."""
@@ -54,12 +49,4 @@ def definitions_of(settings: Settings) -> dg.Definitions:
                 tags={"dagster/max_runtime": str(MAX_RUNTIME_SECONDS)},
             )
         ],
-        resources={
-            "dbt": QuickDbtCliResource(
-                project_dir=str(PROJECT_FOLDER),
-                profiles_dir=str(PROJECT_ROOT),
-                dbt_executable=str(Path(sys.executable).with_name("dbt")),
-                target=settings.environment,
-            )
-        },
     )

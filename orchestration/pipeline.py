@@ -9,9 +9,9 @@ from rich.console import Console
 
 from ingestion.contracts import all_contracts
 from ingestion.settings import Settings
+from orchestration.definitions import PLATFORM_JOB, definitions_of
 from orchestration.defs.raw import raw_key
 from orchestration.defs.warehouse import PUBLISHED, VERIFIED
-from orchestration.definitions import PLATFORM_JOB, definitions_of
 from orchestration.lib.dagster_home import run_job
 from orchestration.warehouse.store import Store
 

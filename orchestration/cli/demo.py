@@ -23,11 +23,17 @@ def demo(seed: Seed = 1, scale: Scale = 200_000, days: Days = 3) -> None:
 
     Run again: nothing is sent, landed or built twice. Exit code 1 if a number is wrong.
     """
+    import logging
+
+    import structlog
+
     from ingestion.settings import load_settings
     from orchestration.cli.warehouse import judge, print_report
     from orchestration.demo import run_demo
     from orchestration.warehouse.verify import verify
 
+    # A person reads this, and the run ledger keeps every figure of every batch.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = load_settings()
     run_demo(settings, seed=seed, scale=scale, days=days, console=remarks())
     typer.echo()

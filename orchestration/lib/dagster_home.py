@@ -38,7 +38,8 @@ def run_job(settings: Settings, definitions: dg.Definitions, job: str) -> dg.Exe
     Raises:
         Exception: What the failing step raised.
     """
-    with dg.DagsterInstance.from_config(str(ensure_dagster_home(settings))) as instance:
+    home = ensure_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         return definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},

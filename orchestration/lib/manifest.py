@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ingestion.settings import Settings
 from orchestration.warehouse import dbt
+from orchestration.warehouse.store import FILE_NAME, Store
 
 
 def manifest_file(settings: Settings) -> Path:
@@ -18,6 +19,13 @@ def manifest_file(settings: Settings) -> Path:
     code = dbt.code_hash()
     if not (manifest.is_file() and stamp.is_file() and stamp.read_text("utf-8") == code):
         target.mkdir(parents=True, exist_ok=True)
-        dbt.run(settings, ["parse"], database=target / "parse-only.duckdb", window=None)
+        # The file that builds write, though parsing opens none: another path is another profile,
+        # and dbt would parse everything again for the build.
+        dbt.run(
+            settings,
+            ["parse"],
+            database=Store(settings.warehouse).building / FILE_NAME,
+            window=None,
+        )
         stamp.write_text(code, encoding="utf-8")
     return manifest

@@ -47,6 +47,8 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
+    """dbt's status by unique id, such as `success`, `pass`, `fail`, `skipped`."""
 
 
 def code_hash() -> str:
@@ -189,6 +191,7 @@ def _outcome(results: Sequence[Any]) -> Outcome:
         kind = str(getattr(node.resource_type, "value", node.resource_type))
         status = str(getattr(result.status, "value", result.status))
         outcome.seconds[node.name] = result.execution_time
+        outcome.statuses[node.unique_id] = status
         if status in {"success", "pass", "warn"}:
             if kind in {"test", "unit_test"}:
                 outcome.tests += 1

@@ -2,13 +2,11 @@
 
 import dagster as dg
 import pytest
-from dagster_dbt import DbtCliResource
 
 from ingestion.contracts import all_contracts
 from orchestration.definitions import PLATFORM_JOB, platform
 from orchestration.defs.raw import raw_key, system_key
 from orchestration.defs.warehouse import PUBLISHED, VERIFIED
-from orchestration.lib.dbt_resource import QuickDbtCliResource
 from orchestration.lib.translator import PIN
 
 
@@ -69,9 +67,3 @@ def test_one_job_runs_the_whole_path(definitions: dg.Definitions) -> None:
     steps = {node.name for node in job.nodes}
     expected = {"land_streams", "land_adserver", "land_campaigns", "land_fx", "build_warehouse"}
     assert expected <= steps
-
-
-@pytest.mark.parametrize("name", ["_cli_version", "_initialize_dbt_core_adapter"])
-def test_the_private_names_that_make_dbt_start_quickly_exist(name: str) -> None:
-    assert hasattr(DbtCliResource, name), f"dagster-dbt has renamed {name}"
-    assert name in vars(QuickDbtCliResource)
