@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ingestion.landing.strict import oversize_message
 from ingestion.landing.verdict import Failure
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -95,11 +96,7 @@ def csv_blocks(
 def _broken(record: bytes, line: int, max_bytes: int) -> CsvBlock:
     record = record.removesuffix(b"\r")
     if len(record) > max_bytes:
-        failure = Failure(
-            "oversize",
-            None,
-            f"The record has {len(record)} bytes; at most {max_bytes} are allowed.",
-        )
+        failure = Failure("oversize", None, oversize_message(len(record), max_bytes))
     else:
         failure = Failure("parse", None, "The line breaks the quoting rules of CSV (RFC 4180).")
     ends = np.array([0]), np.array([len(record)]), np.array([line])

@@ -9,6 +9,7 @@ last of two equal keys without a word.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -64,16 +65,21 @@ def judge_texts(contract: Contract, texts: list[str]) -> Verdict:
 
 
 def judge_row(
-    contract: Contract, row: Mapping[str, Any], reader: Reader, *, deleted: bool
+    contract: Contract, row: Mapping[str, Any], reader: Reader, *, size: int, deleted: bool
 ) -> Verdict:
     """The verdict on one row of a SQL table.
 
-    A row that says that its key has gone from the source needs its key alone.
+    Args:
+        contract: The contract of its table.
+        row: Its values by wire name.
+        reader: Knows the types of the driver.
+        size: Its length as JSON, in bytes.
+        deleted: Whether it says that its key has gone from the source; then it needs its key alone.
     """
-    fields: Iterable[Field] = contract.fields
-    if deleted:
-        fields = _keys_required(contract)
+    fields = _keys_required(contract) if deleted else contract.fields
     try:
+        _check_size(contract, size)
+        _check_characters(list(row.values()))
         return _judge(fields, contract, dict(row), reader, None)
     except Violation as violation:
         return Verdict(failure=violation.failure)
@@ -178,12 +184,7 @@ def _header_text(field: Field, header: bytes) -> str:
 def _parse(contract: Contract, value: bytes | None) -> dict[str, Any]:
     if not value:
         raise Violation("parse", None, "The record is empty (a tombstone or a blank line).")
-    if len(value) > contract.max_record_bytes:
-        raise Violation(
-            "oversize",
-            None,
-            f"The record has {len(value)} bytes; at most {contract.max_record_bytes} are allowed.",
-        )
+    _check_size(contract, len(value))
     try:
         text = value.decode()
     except UnicodeDecodeError as error:
@@ -227,6 +228,16 @@ def _parse(contract: Contract, value: bytes | None) -> dict[str, Any]:
             "schema", None, f"The record is {describe(document)}; the contract allows an object."
         )
     return document
+
+
+def _check_size(contract: Contract, size: int) -> None:
+    if size > contract.max_record_bytes:
+        raise Violation("oversize", None, oversize_message(size, contract.max_record_bytes))
+
+
+def oversize_message(size: int, allowed: int) -> str:
+    """What an oversize record is told."""
+    return f"The record has {size} bytes; at most {allowed} are allowed."
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -306,6 +317,8 @@ def dump_json(value: Any) -> str:
         case Number():
             return value.text
         case None | bool() | int() | str():
+            return json.dumps(value)
+        case float() if math.isfinite(value):
             return json.dumps(value)
         case _:
             return json.dumps(cast("object", str(value)))
