@@ -1,8 +1,8 @@
 """Stand-ins for dbt and the project's macros, so that sqlfluff lints models without dbt.
 
-sqlfluff's dbt templater compiles each file on its own: 98 CPU seconds for 100 models, against 15 this
-way. A macro stands for a function call on its arguments, which is what most of them are in a
-statement; those that are something else (a predicate, a query, a table) are listed.
+The dbt templater compiles each file on its own: 98 CPU seconds for 100 models, against 28 this way.
+A macro stands for a function call on its arguments, which is what most of them are in a statement;
+those that are something else (a predicate, a query, a table) are listed.
 """
 
 import re
@@ -55,7 +55,7 @@ def event_deliveries() -> list[dict[str, str]]:
 
 
 def config(*_: Any, **__: Any) -> str:
-    """dbt's config block gives no SQL."""
+    """The config block gives no SQL."""
     return ""
 
 
