@@ -20,10 +20,12 @@ class Java:
     Attributes:
         program: Path of `java`.
         version: Its feature version, such as 17.
+        description: What `java -version` prints: the exact build.
     """
 
     program: Path
     version: int
+    description: str
 
 
 def find_java() -> Java:
@@ -48,7 +50,7 @@ def find_java() -> Java:
     version = int(match[1])
     if version < MINIMUM_VERSION:
         raise _error(f"{found} is Java {version}, which is too old for Kafka and Spark.")
-    return Java(Path(found), version)
+    return Java(Path(found), version, shown.stderr + shown.stdout)
 
 
 def _error(message: str) -> AdxError:

@@ -46,4 +46,4 @@ class BatchLedger:
         for row in rows:
             row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES})
         self._lake.append_ops("run_ledger", rows)
-        self._path.unlink()
+        self._path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.java import find_java
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
+from ingestion.streaming.classes import archive_options
 from ingestion.streaming.source import TopicSource
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
@@ -56,7 +57,7 @@ def spark_log(settings: Settings) -> Path:
 
 
 def _start(settings: Settings) -> SparkSession:
-    find_java()
+    java = find_java()
     # Workers must be this very Python; without it Spark takes whatever `python3` is on the PATH.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -67,7 +68,7 @@ def _start(settings: Settings) -> SparkSession:
     log = spark_log(settings)
     with storage_errors(settings.checkpoints):
         log.parent.mkdir(parents=True, exist_ok=True)
-    conf = SparkConf().setAll(list(_options(settings, log).items()))
+    conf = SparkConf().setAll(list(_options(settings, log, archive_options(java)).items()))
     try:
         context = SparkContext(conf=conf, gateway=_launch(conf, log))
     except PySparkException as error:
@@ -81,12 +82,13 @@ def _start(settings: Settings) -> SparkSession:
     return session
 
 
-def _options(settings: Settings, log: Path) -> dict[str, str]:
+def _options(settings: Settings, log: Path, archive: list[str]) -> dict[str, str]:
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}",
         f"-Dadx.log={log}",
         "-XX:+UseSerialGC",  # descriptors are all that the JVM holds
         "-XX:TieredStopAtLevel=1",  # it plans, it does not compute: quick start beats peak speed
+        *archive,
     ]
     options = {
         "spark.master": settings.spark_master,
