@@ -3,7 +3,9 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -87,16 +89,24 @@ class TableFiles:
         self._pipeline = pipeline
         self._contract = pipeline.contract
         self._advance = advance
+        self._workers = landing.settings.duckdb_threads
+        self._parsing: dict[TakenFile, Future[pa.Table]] = {}
 
     def land(self, files: list[TakenFile]) -> None:
         """Land files; each ends loaded, repeated, failed or waiting in the report."""
         pending = deque(files)
-        while pending:
-            package = self._next_package(pending)
-            if package:
-                self._commit(package)
+        with ThreadPoolExecutor(self._workers) as pool:
+            try:
+                while pending:
+                    package = self._next_package(pending, pool)
+                    if package:
+                        self._commit(package)
+            finally:
+                pool.shutdown(cancel_futures=True)
 
-    def _next_package(self, pending: deque[TakenFile]) -> list[ParsedFile]:
+    def _next_package(
+        self, pending: deque[TakenFile], pool: ThreadPoolExecutor
+    ) -> list[ParsedFile]:
         """Parse files until there are enough rows; what is known or broken is dealt with."""
         loaded = self._loaded(pending)
         package: list[ParsedFile] = []
@@ -108,6 +118,9 @@ class TableFiles:
             if file.sha256 in loaded or file.sha256 in {item.file.sha256 for item in package}:
                 self._known(file, loaded.get(file.sha256, ""))
                 continue
+            for coming in (file, *islice(pending, self._workers)):
+                if coming not in self._parsing and coming.sha256 not in loaded:
+                    self._parsing[coming] = pool.submit(self._read, coming)
             parsed = self._parse(file)
             if parsed is not None:
                 package.append(parsed)
@@ -131,11 +144,15 @@ class TableFiles:
             }
         return loads
 
-    def _parse(self, file: TakenFile) -> ParsedFile | None:
-        context = self._landing.context(self._contract)
+    def _read(self, file: TakenFile) -> pa.Table:
+        # one thread each: the files that are parsed at the same time share the cores
+        context = replace(self._landing.context(self._contract), threads=1)
         read = land_csv_file if self._contract.carrier == "csv" else land_jsonl_file
+        return pa.concat_tables(read(context, file.path, file.name))
+
+    def _parse(self, file: TakenFile) -> ParsedFile | None:
         try:
-            rows = pa.concat_tables(read(context, file.path, file.name))
+            rows = self._parsing.pop(file).result()
         except AdxError as error:
             if error.exit_code not in (ExitCode.DATA, ExitCode.UNAVAILABLE):
                 raise
