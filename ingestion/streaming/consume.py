@@ -16,7 +16,10 @@ from ingestion.streaming.plan import TaskRange
 EVENT_ID_HEADER = "event_id"
 
 _MOST_MESSAGES = 50_000
-_STALL_SECONDS = 60.0
+_STALL_SECONDS = 30.0
+"""How long a task waits for the next record of its range, which exists."""
+_DOWN_SECONDS = 5.0
+"""How long it waits when no broker of the cluster accepts a connection: a restart takes longer."""
 _EXPIRED = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 
 
@@ -70,20 +73,26 @@ def consume_range(
     try:
         consumer.assign([TopicPartition(topic, task.partition, task.start)])
         position = task.start
-        deadline = time.monotonic() + _STALL_SECONDS
+        last_progress = time.monotonic()
         while position < task.end:
             asked = min(_MOST_MESSAGES, task.end - position)
             messages, reached = _sort(settings, task, topic, consumer.consume(asked, 0.2))
             if reached > position:
                 position = reached
-                deadline = time.monotonic() + _STALL_SECONDS
-            elif time.monotonic() > deadline:
+                last_progress = time.monotonic()
+                problems.clear()
+            elif time.monotonic() - last_progress > _patience(problems):
                 reason = problems[-1].str() if problems else "no records came"
                 raise cluster_error(settings, f"{topic}, partition {task.partition}: {reason}")
             if messages:
                 yield _records(messages, with_event_ids)
     finally:
         consumer.close()
+
+
+def _patience(problems: list[KafkaError]) -> float:
+    down = any(problem.code() == KafkaError._ALL_BROKERS_DOWN for problem in problems)
+    return _DOWN_SECONDS if down else _STALL_SECONDS
 
 
 def _sort(

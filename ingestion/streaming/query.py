@@ -32,7 +32,7 @@ from ingestion.settings import Settings
 from ingestion.streaming.ledger import BatchLedger
 from ingestion.streaming.offsets import recreated, start_offsets
 from ingestion.streaming.plan import Descriptor, DriverState, QueryPlan, unwrap_error
-from ingestion.streaming.source import FORMAT, PLAN_OPTION
+from ingestion.streaming.source import PLAN_OPTION, source_of
 from ingestion.streaming.spark import spark_log
 
 _log = structlog.get_logger("stream")
@@ -197,7 +197,9 @@ class TopicStream:
         with storage_errors(plan.folder):
             DriverState(plan).write(self._lake.head(self._contract).ingest_seq)
         interval = f"{self._settings.stream_interval_seconds} seconds"
-        reader = spark.readStream.format(FORMAT).option(PLAN_OPTION, plan.to_json()).load()
+        source = source_of(self._name)
+        spark.dataSource.register(source)
+        reader = spark.readStream.format(source.name()).option(PLAN_OPTION, plan.to_json()).load()
         writer = reader.writeStream.queryName(f"{self._name}-{Path(plan.folder).name}")
         writer = writer.option("checkpointLocation", str(Path(plan.folder) / "checkpoint"))
         writer = writer.foreachBatch(lambda frame, _: self._land(plan, frame))

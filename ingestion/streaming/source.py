@@ -31,17 +31,11 @@ from ingestion.streaming.plan import (
     wrap_error,
 )
 
-FORMAT = "advertisex"
 PLAN_OPTION = "plan"
 
 
 class TopicSource(DataSource):
     """One topic as a streaming source of descriptors."""
-
-    @classmethod
-    def name(cls) -> str:
-        """What `readStream.format` calls it."""
-        return FORMAT
 
     def schema(self) -> str:
         """One column: the descriptor of a task's work, as JSON."""
@@ -50,6 +44,17 @@ class TopicSource(DataSource):
     def streamReader(self, schema: Any) -> "TopicReader":  # noqa: N802, ARG002 - Spark's names
         """The reader of the topic that the plan names."""
         return TopicReader(QueryPlan.from_json(self.options[PLAN_OPTION]))
+
+
+def source_of(topic: str) -> type[TopicSource]:
+    """The data source of one topic, to be registered before its query starts.
+
+    Queries must not share one. Spark 4.3 keeps an environment map with a registered source, puts
+    values into it while it plans, and serialises it with every task: two queries that did so at
+    once made each other's tasks unreadable (`OptionalDataException`), several times in a row.
+    """
+    name = f"advertisex-{topic}"
+    return type("NamedTopicSource", (TopicSource,), {"name": classmethod(lambda _: name)})
 
 
 class _Range(InputPartition):

@@ -18,7 +18,6 @@ from ingestion.java import find_java
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 from ingestion.streaming.classes import archive_options
-from ingestion.streaming.source import TopicSource
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
@@ -28,7 +27,7 @@ _session: SparkSession | None = None
 
 
 def start_spark(settings: Settings) -> SparkSession:
-    """The Spark session of this process, with our data source registered.
+    """The Spark session of this process.
 
     It is started at the first call, and after `stop_spark` again in the same JVM.
 
@@ -77,9 +76,7 @@ def _start(settings: Settings) -> SparkSession:
             remedy=f"Read {log}; check ADX_SPARK_MASTER and ADX_SPARK_MEMORY.",
             exit_code=ExitCode.CONFIGURATION,
         ) from error
-    session = SparkSession(context)
-    session.dataSource.register(TopicSource)
-    return session
+    return SparkSession(context)
 
 
 def _options(settings: Settings, log: Path, archive: list[str]) -> dict[str, str]:
