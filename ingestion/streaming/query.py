@@ -197,7 +197,7 @@ class TopicStream:
         with storage_errors(plan.folder):
             DriverState(plan).write(self._lake.head(self._contract).ingest_seq)
         interval = f"{self._settings.stream_interval_seconds} seconds"
-        source = source_of(self._name)
+        source = source_of(Path(plan.folder).name)
         spark.dataSource.register(source)
         reader = spark.readStream.format(source.name()).option(PLAN_OPTION, plan.to_json()).load()
         writer = reader.writeStream.queryName(f"{self._name}-{Path(plan.folder).name}")

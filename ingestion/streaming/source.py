@@ -46,14 +46,14 @@ class TopicSource(DataSource):
         return TopicReader(QueryPlan.from_json(self.options[PLAN_OPTION]))
 
 
-def source_of(topic: str) -> type[TopicSource]:
-    """The data source of one topic, to be registered before its query starts.
+def source_of(query: str) -> type[TopicSource]:
+    """The data source of one query, to be registered before it starts.
 
     Queries must not share one. Spark 4.3 keeps an environment map with a registered source, puts
     values into it while it plans, and serialises it with every task: two queries that did so at
     once made each other's tasks unreadable (`OptionalDataException`), several times in a row.
     """
-    name = f"advertisex-{topic}"
+    name = f"advertisex-{query}"
     return type("NamedTopicSource", (TopicSource,), {"name": classmethod(lambda _: name)})
 
 

@@ -106,7 +106,7 @@ def test_records_that_expire_between_plan_and_task_halt_the_task(
 def test_a_broker_that_does_not_answer_ends_the_task(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "_STALL_SECONDS", 0.5)
+    monkeypatch.setattr(consume, "_DOWN_SECONDS", 0.5)
     gone = settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{free_port()}"})
     with pytest.raises(AdxError, match="cannot be used") as caught:
         take(gone, 0, 1)
