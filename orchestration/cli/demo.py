@@ -54,16 +54,16 @@ def _next_steps(settings: "Settings") -> str:
         "the graph, runs and checks": "make dagster",
         "the DuckDB file, for a BI tool": str(file),
         "billing by line item and day": (
-            "uv run adx query "
+            ".venv/bin/adx query "
             '"select * from finance.fct_line_item_billing_daily order by advertiser_date limit 5"'
         ),
         "history of a line item": (
-            "uv run adx query "
+            ".venv/bin/adx query "
             '"select line_item_id, rate_micros, valid_from, valid_to from core.dim_line_items '
             'where valid_to is not null limit 5"'
         ),
-        "records that broke their contract": "uv run adx failed list",
-        "what was lost or changed on the way": "uv run adx reconcile",
+        "records that broke their contract": ".venv/bin/adx failed list",
+        "what was lost or changed on the way": ".venv/bin/adx reconcile",
     }
     lines = [
         f"  {what:<36} {how if how.startswith(os.sep) else prefix + how}"
