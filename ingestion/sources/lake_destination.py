@@ -52,6 +52,10 @@ class StaleStateError(DestinationTerminalException):
     """Another process has moved this pipeline on: the package was read from an old cursor."""
 
 
+class DamagedPackageError(DestinationTerminalException):
+    """A package does not hold the rows that it claims."""
+
+
 class PackageClaim(TypedDict):
     """What a package says about itself, kept in dlt's package state beside its rows.
 
@@ -59,11 +63,14 @@ class PackageClaim(TypedDict):
         position: Where in the source the rows come from; any JSON.
         files: Content hash to name of every file in the package.
         follows: Load id of the pipeline's newest commit when the position was read.
+        rows: Rows in the package. dlt does not write its packages durably, so a power cut may
+            take a file of one, and a claim without its rows would lose them.
     """
 
     position: Any
     files: dict[str, str]
     follows: str
+    rows: int
 
 
 def claim_package(claim: PackageClaim) -> None:
@@ -129,12 +136,18 @@ class LakeClient(JobClientBase, WithStateSync):
 
         Raises:
             StaleStateError: The table has moved on since the package was extracted.
+            DamagedPackageError: Rows of the package are gone.
         """
         package = load_package_state()["state"]
         state = package.get("pipeline_state")
         claim = cast("PackageClaim", package["destination_state"])
         pipeline = dlt.current.pipeline()
         rows = self._rows(pipeline, load_id)
+        if rows.num_rows != claim["rows"]:
+            raise DamagedPackageError(
+                f"Package {load_id} of {self.contract.name} holds {rows.num_rows} rows, "
+                f"not {claim['rows']}"
+            )
         failpoint("dlt.before_commit")
         try:
             result = self.lake.commit_rows(

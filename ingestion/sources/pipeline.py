@@ -175,6 +175,7 @@ class TablePipeline:
                     position=claimed.position,
                     files=claimed.files,
                     follows=self._committed.last_load_id,
+                    rows=table.num_rows,
                 )
             )
             # the load id makes every state differ from the one before: dlt ships no other
