@@ -71,9 +71,11 @@ def _slices(values: pa.Array | pa.ChunkedArray) -> Iterator[tuple[int, int]]:
 
 def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array) -> pa.Table:
     """The rows of one slice, without lineage."""
-    records = pa.table(
-        {"record": decode(values, context.contract.max_record_bytes), "event_id": decode(event_ids)}
-    )
+    texts, ids = decode(values, context.contract.max_record_bytes), decode(event_ids)
+    # A header that is no text would be lost as null; the strict parser refuses or ignores it.
+    is_broken = pc.and_(pc.greater(pc.binary_length(event_ids), 0), pc.is_null(ids))
+    texts = pc.if_else(pc.fill_null(is_broken, False), pa.scalar(None, pa.string()), texts)
+    records = pa.table({"record": texts, "event_id": ids})
     parameters = pads(context.keys.pseudonym_key())
     contract = context.contract
 

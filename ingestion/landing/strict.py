@@ -47,7 +47,7 @@ def judge_json(contract: Contract, value: bytes | None, event_id: bytes | None =
     Args:
         contract: The contract of its table.
         value: The record as it came; None for a tombstone.
-        event_id: `event_id` of the record's header, used where the value has none.
+        event_id: `event_id` of the record's header, used where the value has none; empty is none.
     """
     try:
         return _judge(contract.fields, contract, _parse(contract, value), read_json, event_id)
@@ -105,7 +105,7 @@ def _judge(
 ) -> Verdict:
     extras: dict[str, Any] = {}
     typed = _check_types(tuple(fields), record, "", reader, extras)
-    if event_id is not None:
+    if event_id:
         for field in contract.fields:
             if field.column == "_event_id" and typed[field.name] is None:
                 typed[field.name] = _header_text(field, event_id)

@@ -47,7 +47,7 @@ def land_arrow(
     """
     gone = np.zeros(len(records), np.bool_)
     if deleted is not None:
-        gone = pc.fill_null(deleted, False).to_numpy(zero_copy_only=False)
+        gone = pc.fill_null(deleted.cast(pa.bool_()), False).to_numpy(zero_copy_only=False)
     names = {field.name for field in context.contract.fields}
     parts: list[tuple[pa.Table, Mask]] = []
     judged = np.ones(len(records), np.bool_)

@@ -1,0 +1,156 @@
+"""The vectorised path accepts only what the strict parser accepts, with the same values."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingestion.landing import LandingContext, engine, land_json, records
+from ingestion.landing.fast import Look, json_query
+from ingestion.landing.predicates import pads
+from ingestion.landing.rows import accepted_rows, body_schema, strict_rows
+from ingestion.landing.strict import judge_json
+from ingestion.landing.utf8 import decode
+
+TABLES = ("ad_events.events", "user_events.events", "adserver.impressions", "fx.rates")
+
+thorough = settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture
+def early_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "SECOND_LOOK_FROM", 20)
+
+
+def strict_table(context: LandingContext, values: list[bytes | None]) -> pa.Table:
+    verdicts = [judge_json(context.contract, value) for value in values]
+    return strict_rows(context, verdicts, values)
+
+
+def look_at(
+    context: LandingContext, values: list[bytes | None], look: Look
+) -> tuple[pa.Table, np.ndarray]:
+    texts = decode(pa.array(values, pa.binary()), context.contract.max_record_bytes)
+    found = engine.run(
+        json_query(context.contract, look),
+        pa.table({"record": texts, "event_id": pa.nulls(len(values), pa.string())}),
+        pads(context.keys.pseudonym_key()),
+        threads=1,
+    )
+    rows, doubtful = accepted_rows(context, found)
+    return rows, ~doubtful
+
+
+def assert_same(values: list[bytes | None], found: pa.Table, expected: pa.Table) -> None:
+    if found.equals(expected):
+        return
+    for value, left, right in zip(values, found.to_pylist(), expected.to_pylist(), strict=True):
+        assert left == right, value
+    pytest.fail("the tables differ where their rows do not")
+
+
+@pytest.mark.parametrize("table", TABLES)
+@given(seed=st.integers(0, 2**32))
+@thorough
+def test_whatever_a_look_accepts_the_strict_parser_accepts_alike(
+    table: str, seed: int, make_context: Callable, make_records: Callable
+) -> None:
+    context = make_context(table)
+    maker = make_records(context.contract, seed)
+    values = [maker.hostile() for _ in range(150)]
+    expected = strict_table(context, values)
+    for look in Look:
+        rows, accepted = look_at(context, values, look)
+        places = np.flatnonzero(accepted)
+        assert_same(
+            [values[place] for place in places], rows.take(places), expected.take(pa.array(places))
+        )
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.usefixtures("early_second_look")
+@given(seed=st.integers(0, 2**32))
+@thorough
+def test_landing_gives_the_rows_of_the_strict_parser(
+    table: str, seed: int, make_context: Callable, make_records: Callable, make_lineage: Callable
+) -> None:
+    context = make_context(table)
+    maker = make_records(context.contract, seed)
+    values = [maker.lawful() if index % 2 else maker.hostile() for index in range(150)]
+    landed = land_json(
+        context, pa.array(values, pa.binary()), make_lineage(context.contract, len(values))
+    )
+    body = landed.select(body_schema(context.contract).names)
+    assert_same(values, body, strict_table(context, values))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_lawful_records_pass_the_strict_parser(
+    table: str, make_context: Callable, make_records: Callable
+) -> None:
+    contract = make_context(table).contract
+    maker = make_records(contract, 1)
+    for _ in range(300):
+        value = maker.lawful()
+        assert judge_json(contract, value).failure is None, value
+
+
+@pytest.mark.parametrize(
+    ("written", "look"),
+    [
+        (b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08"}', Look.PLAIN),
+        (b'{"rate": "1.08", "quote": "USD", "base": "EUR", "rate_date": "2026-03-28"}', Look.PLAIN),
+        (b'{\n "rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08"\n}', Look.PLAIN),
+        (
+            b'{"rate_date":"2026-03-28","base":"EU\\u0052","quote":"USD","rate":"1.08"}',
+            Look.ESCAPED,
+        ),
+    ],
+    ids=["compact", "blanks and another order", "lines", "escapes"],
+)
+def test_usual_ways_to_write_a_record_do_not_need_the_strict_parser(
+    written: bytes, look: Look, make_context: Callable
+) -> None:
+    _, accepted = look_at(make_context("fx.rates"), [written], look)
+    assert accepted.tolist() == [True]
+
+
+def test_explicit_nulls_do_not_need_the_strict_parser(make_context: Callable) -> None:
+    event = (
+        b'{"timestamp":"2023-10-23T12:34:56Z","event_name":null,"user_identifiers":null,'
+        b'"product_information":{"name":null,"SKU":"SKU-1"}}'
+    )
+    _, accepted = look_at(make_context("user_events.events"), [event], Look.PLAIN)
+    assert accepted.tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08",}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08", }',
+        b'{"rate_date": "2026-03-28","base":"EUR","quote":"USD","rate":"1.08",}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":1.08}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":NaN}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08","rate":"1.08"}',
+        b'{"rate_date":null,"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08"}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08","":0}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08","x":null}',
+        b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":{"x":"1.08"}}',
+        b'{"Rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08"}',
+    ],
+)
+@pytest.mark.parametrize("look", Look)
+def test_what_duckdb_lets_pass_is_in_doubt(
+    record: bytes, look: Look, make_context: Callable
+) -> None:
+    _, accepted = look_at(make_context("fx.rates"), [record], look)
+    assert accepted.tolist() == [False]

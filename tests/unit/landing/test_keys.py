@@ -1,0 +1,121 @@
+"""The key store: race-free, private, loud when a key is gone."""
+
+import multiprocessing
+import pickle
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.landing import KeyStore
+
+DAY = date(2026, 3, 28)
+
+
+def test_what_was_encrypted_can_be_decrypted(keys: KeyStore) -> None:
+    for payload in (b"", b"\x00\xff", "Zoë".encode() * 1000):
+        token = keys.encrypt(DAY, payload)
+        assert token.startswith("v1.2026-03-28.")
+        assert keys.decrypt(token) == payload
+
+
+def test_the_same_payload_gives_the_same_token_and_another_one_another(keys: KeyStore) -> None:
+    assert keys.encrypt(DAY, b"a") == keys.encrypt(DAY, b"a")
+    assert keys.encrypt(DAY, b"a") != keys.encrypt(DAY, b"b")
+    assert keys.encrypt(DAY, b"a") != keys.encrypt(date(2026, 3, 29), b"a")
+
+
+def test_keys_are_for_their_owner_only(keys: KeyStore, tmp_path: Path) -> None:
+    keys.encrypt(DAY, b"a")
+    folder = tmp_path / "keys"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["2026-03-28.key", "pseudonym.key"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_another_process_uses_the_same_keys(keys: KeyStore, tmp_path: Path) -> None:
+    token = keys.encrypt(DAY, b"a")
+    assert KeyStore(tmp_path / "keys").decrypt(token) == b"a"
+    assert KeyStore(tmp_path / "keys").pseudonym_key() == keys.pseudonym_key()
+
+
+def test_threads_that_come_first_together_get_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda _: KeyStore(tmp_path / "keys").pseudonym_key(), range(64)))
+    assert len(found) == 1
+
+
+def _key_of(folder: Path) -> bytes:
+    return KeyStore(folder).pseudonym_key()
+
+
+def test_processes_that_come_first_together_get_one_key(tmp_path: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        found = set(pool.map(_key_of, [tmp_path / "keys"] * 16))
+    assert len(found) == 1
+
+
+def test_a_pickled_store_carries_no_key(keys: KeyStore) -> None:
+    key = keys.pseudonym_key()
+    pickled = pickle.dumps(keys)
+    assert key not in pickled
+    assert pickle.loads(pickled).pseudonym_key() == key  # noqa: S301 - made one line above
+
+
+def test_a_dropped_key_erases_and_says_so(keys: KeyStore, tmp_path: Path) -> None:
+    token = keys.encrypt(DAY, b"a")
+    (tmp_path / "keys" / "2026-03-28.key").unlink()
+    with pytest.raises(AdxError, match="key of 2026-03-28 was dropped") as caught:
+        KeyStore(tmp_path / "keys").decrypt(token)
+    assert caught.value.exit_code == ExitCode.DATA
+    assert not (tmp_path / "keys" / "2026-03-28.key").exists()
+
+
+def test_a_lost_pseudonym_key_is_not_replaced(keys: KeyStore, tmp_path: Path) -> None:
+    keys.encrypt(DAY, b"a")
+    (tmp_path / "keys" / "pseudonym.key").unlink()
+    with pytest.raises(AdxError, match=r"pseudonym key .* is gone"):
+        KeyStore(tmp_path / "keys").pseudonym_key()
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "v1.2026-03-28.", "v1.2026-03-28.!!", "v2.x.y"])
+def test_a_damaged_token_is_refused(token: str, keys: KeyStore) -> None:
+    with pytest.raises(AdxError, match="not a token"):
+        keys.decrypt(token)
+
+
+def test_a_token_of_another_folder_is_refused(keys: KeyStore, tmp_path: Path) -> None:
+    other = KeyStore(tmp_path / "other")
+    other.encrypt(DAY, b"b")
+    with pytest.raises(AdxError, match="does not fit the key"):
+        other.decrypt(keys.encrypt(DAY, b"a"))
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(AdxError, match="cannot be used") as caught:
+        KeyStore(tmp_path / "file" / "keys").pseudonym_key()
+    assert caught.value.exit_code == ExitCode.CONFIGURATION
+    assert str(tmp_path / "file" / "keys") in caught.value.message
+
+
+def test_a_folder_without_rights_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may do anything, so the refusal of the system is played."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(AdxError, match="Permission denied"):
+        KeyStore(tmp_path / "keys").pseudonym_key()
+
+
+def test_a_cut_off_key_file_is_refused(keys: KeyStore, tmp_path: Path) -> None:
+    keys.pseudonym_key()
+    (tmp_path / "keys" / "pseudonym.key").write_bytes(b"short")
+    with pytest.raises(AdxError, match="has 5 bytes instead of 32"):
+        KeyStore(tmp_path / "keys").pseudonym_key()
