@@ -121,6 +121,11 @@ clicks_with_impressions as (
             and clicks_in_order.event_at
             <= {{ add_micros('impressions.event_at', max_age * 86400000000) }}
     where {{ affected_dates('clicks_in_order.event_date') }}
+    {# One id with impressions days apart is an id conflict that slipped in: the last one counts. #}
+    qualify row_number() over (
+        partition by clicks_in_order.click_hk, clicks_in_order.event_at
+        order by impressions.event_at desc
+    ) = 1
 ),
 
 classified as (

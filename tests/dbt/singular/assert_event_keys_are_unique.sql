@@ -1,5 +1,11 @@
--- Over all dates, on purpose: a delivery whose time is days away from the first one's is not found
--- among the dates of its own build. A full refresh puts it right: there the first delivery wins.
+{#
+    Over all dates, on purpose: a delivery whose time is days away from the first one's is not found
+    among the dates of its own build. A few such ids are some client's fault and stop nobody; many mean
+    that a clock or a key is broken. A full refresh puts those of one source right, because there the
+    first delivery wins.
+#}
+{{ config(warn_if='>0', error_if='>100') }}
+
 {%- for fact, key in [
     ('fct_impressions', 'impression_key'),
     ('fct_clicks', 'click_key'),
