@@ -185,16 +185,25 @@ def analyzed(
 ) -> dict[str, dict[str, dict[str, str] | str]]:
     """Per form and node: the columns of its query, or what GoogleSQL says against it.
 
-    A data test is the same statement in both forms, so it is read once.
+    A data test is the same statement in both forms, so it is read once. What depends on a rejected
+    statement is left out: the first cause is what a person needs.
     """
     full: dict[str, dict[str, str] | str] = {}
+    blocked: set[str] = set()
     for level in _levels([node for node in compiled["full"] if node.resource_type != "seed"]):
-        full |= {node.unique_id: _judge(node, catalog) for node in level}
         for node in level:
-            columns = full[node.unique_id]
-            if node.resource_type == "model" and not isinstance(columns, str):
-                catalog.add_table(PROJECT, node.schema, node.alias, columns)
-    models = [node for node in compiled["incremental"] if node.resource_type == "model"]
+            if blocked.isdisjoint(node.depends_on.nodes):
+                full[node.unique_id] = _judge(node, catalog)
+            if isinstance(full.get(node.unique_id, ""), str):
+                blocked.add(node.unique_id)
+        for node in level:
+            if node.resource_type == "model" and node.unique_id not in blocked:
+                catalog.add_table(PROJECT, node.schema, node.alias, full[node.unique_id])
+    models = [
+        node
+        for node in compiled["incremental"]
+        if node.resource_type == "model" and node.unique_id in full
+    ]
     return {
         "full": full,
         "incremental": {node.unique_id: _judge(node, catalog) for node in models},
@@ -222,7 +231,7 @@ def test_contracts_hold_on_bigquery(compiled: dict[str, list[Any]], analyzed: An
             column.name: SAME_TYPE.get(column.data_type, column.data_type.split("(")[0].upper())
             for column in node.columns.values()
         }
-        if declared != analyzed["full"][node.unique_id]:
+        if declared != analyzed["full"].get(node.unique_id):
             differing[node.name] = declared
     assert not differing
 

@@ -80,6 +80,8 @@ def project(make_project: Any) -> Any:
     models = {
         **PREDICATES,
         "daily": DAILY,
+        "fragile": _effects(ORDERS)
+        + "select d, n from cases.orders where {{ affected_dates('d') }}",
         "landed_orders": LANDED % ("orders", "file"),
         "landed_streamed": LANDED % ("streamed", "kafka"),
         "merged": MERGE,
@@ -190,6 +192,23 @@ def test_affected_dates_are_replaced_and_no_others(daily: Any) -> None:
 
     # Without a pin the whole table is made again.
     assert daily(third, {}) == third
+
+
+def test_a_replacement_that_fails_leaves_the_table_as_it_was(project: Any) -> None:
+    project.execute(
+        "create schema if not exists cases",
+        "create or replace table cases.orders as select date '2026-03-01' as d, 1 as n",
+    )
+    project.dbt("run", "--select", "fragile")
+    project.execute(
+        "create unique index one_row_a_date on fragile (d)",
+        "create or replace table cases.orders as select date '2026-03-01' as d, 2 as n "
+        "from range(2)",
+    )
+    touched = {"from_seq": 1, "to_seq": 2, "touched_dates": ["2026-03-01"]}
+    with pytest.raises(AssertionError, match="Constraint"):
+        project.dbt("run", "--select", "fragile", **_window(orders=touched))
+    assert [n for (n,) in project.rows("select n from fragile")] == [1]
 
 
 def test_landed_rows_carry_their_load_order(project: Any) -> None:
