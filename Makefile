@@ -43,10 +43,10 @@ demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
 
 # Tests bring their own homes and ports; the environment of the caller must not leak into them.
 test: setup ## Run the whole suite
-	@env -u ADX_HOME $(BIN)/pytest -n 2 --dist loadgroup
+	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup
 
 test-fast: setup ## Run what needs no broker, no Spark and no whole build (under 3 minutes)
-	@env -u ADX_HOME $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 lint: setup ## Check Python, SQL and the dbt project
 	@$(BIN)/ruff check .

@@ -39,7 +39,7 @@ if ! command -v "$java" >/dev/null; then
     problem "No Java was found (neither JAVA_HOME nor PATH has one)." \
         "Install a JDK 17 or newer; Kafka and Spark need it."
 else
-    version=$("$java" -version 2>&1 | sed -nE 's/.*version "([0-9]+)[^"]*".*/\1/p' | head -n 1)
+    version=$("$java" -version 2>&1 | sed -nE 's/.*version "(1\.)?([0-9]+)[^"]*".*/\2/p' | head -n 1)
     if [ "${version:-0}" -lt 17 ]; then
         problem "Java ${version:-of an unknown version} is too old: $(command -v "$java")." \
             "Install a JDK 17 or newer and let JAVA_HOME or PATH name it."

@@ -23,7 +23,7 @@ def list_failed(
     ] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Count failed records by table, reason and field; with --limit show their positions."""
+    """Count failed records by table and reason; with --limit show positions of the newest."""
     from ingestion.settings import load_settings
     from orchestration.warehouse import failed
 
@@ -33,12 +33,13 @@ def list_failed(
     if as_json:
         print_json({"groups": groups, "records": records})
         return
-    columns = ["table", "reason", "field", "message", "count"]
+    columns = ["table", "reason", "count", "example"]
+    total = sum(int(str(group["count"])) for group in groups)
     print_table(
-        f"{sum(int(str(group['count'])) for group in groups)} failed records",
+        f"{total:,} failed records",
         columns,
         [[group[name] for name in columns] for group in groups],
-        right=4,
+        grouped=True,
     )
     if records:
         names = ["table", "position", "reason", "field", "message"]

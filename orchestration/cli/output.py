@@ -1,6 +1,7 @@
 """What commands print: results to standard output, progress and remarks to standard error."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
@@ -13,6 +14,9 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_FILE_WIDTH = 160
+"""Columns of a table that goes to a file or a pipe, whose reader can scroll."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 
@@ -28,7 +32,10 @@ def results() -> "Console":
     """Console for what a command was asked for, on standard output."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_WIDTH
+    return console
 
 
 def _plain(value: object) -> object:
@@ -53,7 +60,12 @@ def print_json(value: object) -> None:
 
 
 def print_table(
-    title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: int = -1
+    title: str | None,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: int | None = None,
+    grouped: bool = False,
 ) -> None:
     """Print a table.
 
@@ -61,25 +73,46 @@ def print_table(
         title: Heading above it.
         columns: Column headings.
         rows: Cells; None shows as a dash.
-        right: Index of the first right-aligned column (numbers stand at the end); -1 for none.
+        right: Index of the first right-aligned column, as numbers stand at the end.
+        grouped: Write integers with separators between thousands.
     """
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold", show_edge=False)
+    def text(cell: object) -> str:
+        if cell is None:
+            return "–"
+        if grouped and isinstance(cell, int) and not isinstance(cell, bool):
+            return f"{cell:,}"
+        return escape(str(cell))
+
+    heading = None if title is None else f"[bold]{escape(title)}[/]"
+    table = Table(
+        title=heading, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False
+    )
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if 0 <= right <= index else "left")
+        number = right is not None and index >= right
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+        table.add_row(*(text(cell) for cell in row))
     results().print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
     """Print names and values, one a line."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_header=False, show_edge=False, box=None)
-    table.add_column(style="dim")
-    table.add_column()
+    table = Table(
+        title=f"[bold]{title}[/]",
+        title_justify="left",
+        title_style="",
+        show_header=False,
+        box=None,
+    )
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(name, "–" if value is None else str(value))
+        table.add_row(name.replace("_", " "), "–" if value is None else escape(str(value)))
     results().print(table)

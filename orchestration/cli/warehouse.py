@@ -317,8 +317,9 @@ def print_report(settings: "Settings") -> None:
     from orchestration.warehouse.report import figures
 
     for section in figures(settings):
-        print_table(section.title, section.columns, section.rows, right=section.first_number)
-        typer.echo()
+        print_table(
+            section.title, section.columns, section.rows, right=section.first_number, grouped=True
+        )
 
 
 def run_dbt(

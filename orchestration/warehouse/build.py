@@ -33,6 +33,10 @@ from orchestration.warehouse.store import FILE_NAME, Build, Manifest, Store
 _HEADROOM = 256 * 1024 * 1024
 """Bytes a build needs beyond twice the published file, for DuckDB's log and temporary files."""
 
+_CLONE_BYTES = 1024**3
+_NO_CLONE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL}
+"""What file systems answer that cannot copy inside the kernel."""
+
 META_BUILD = """
 create or replace table meta.build (
     build_id varchar not null,
@@ -114,9 +118,14 @@ class Session:
         self._started_at = started_at
 
     def arguments(self, selection: str | None = None) -> list[str]:
-        """Arguments of the dbt command that builds the models and runs the tests."""
-        refresh = [] if self.plan.previous else ["--full-refresh"]
-        return ["build", *refresh, *(["--select", *selection.split()] if selection else [])]
+        """Arguments of the dbt command that builds the models and runs the tests.
+
+        Unit tests judge code, not data: an increment runs the code that they have judged before.
+        """
+        kind = (
+            ["--exclude-resource-type", "unit_test"] if self.plan.previous else ["--full-refresh"]
+        )
+        return ["build", *kind, *(["--select", *selection.split()] if selection else [])]
 
     def variables(self) -> dict[str, str | None]:
         """Environment of that command, for who runs dbt in another process."""
@@ -298,6 +307,8 @@ def plan_build(
         reason = "nothing is published yet"
     elif current.manifest.code != code and not keep_rows:
         reason = f"the dbt code has changed since build {current.manifest.build_id}"
+    elif current.log.exists():
+        reason = f"build {current.manifest.build_id} was written to after it was published"
     elif current.manifest.pin > pin.number:
         reason = f"pin {pin.number} is older than the published pin {current.manifest.pin}"
     if reason or current is None:
@@ -414,13 +425,18 @@ def _copy(source: Path, target: Path) -> None:
     wanted = 2 * source.stat().st_size + _HEADROOM
     if shutil.disk_usage(target.parent).free < wanted:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target.parent))
+    try:
+        _clone(source, target)
+    except OSError as error:
+        if error.errno not in _NO_CLONE:
+            raise
+        shutil.copyfile(source, target)
+
+
+def _clone(source: Path, target: Path) -> None:
     with source.open("rb") as reader, target.open("wb") as writer:
-        left = source.stat().st_size
-        while left:
-            copied = os.copy_file_range(reader.fileno(), writer.fileno(), left)
-            if copied == 0:
-                raise OSError(errno.EIO, "the file ended while it was copied", str(source))
-            left -= copied
+        while os.copy_file_range(reader.fileno(), writer.fileno(), _CLONE_BYTES):
+            pass
 
 
 def _nothing(done: Build) -> Result:

@@ -24,17 +24,21 @@ _FILTER = (
 
 
 def groups(settings: Settings, *, table: str | None, reason: str | None) -> list[Row]:
-    """Failed records by table, reason, field and message, most first."""
+    """Failed records by table and reason, most first, each with one example."""
     return _rows(
         settings,
         f"""
         select
-            source || '.' || table_name as "table", reason, field,
-            message, count(*) as "count"
+            source || '.' || table_name as "table",
+            reason,
+            count(*) as "count",
+            min(_loaded_at)::date::varchar as first_loaded,
+            max(_loaded_at)::date::varchar as last_loaded,
+            arg_min(coalesce(field || ': ', '') || message, _ingest_seq) as example
         from ops.failed_events
         where {_FILTER}
-        group by all
-        order by "count" desc, all
+        group by source, table_name, reason
+        order by "count" desc, "table", reason
         """,
         [table, table, reason, reason],
     )

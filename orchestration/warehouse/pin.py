@@ -1,10 +1,12 @@
 """Pins of the lake, as the warehouse uses them."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake, Pin
 from ingestion.lake.ops import OPS_TABLES
+from orchestration.warehouse import ledger
 
 
 def pin_lake(lake: Lake) -> Pin:
@@ -13,6 +15,7 @@ def pin_lake(lake: Lake) -> Pin:
     Raises:
         AdxError: Nothing has ever been landed.
     """
+    started_at = datetime.now(UTC)
     lake.ensure_tables()
     pin = lake.pin()
     if not any(table.to_seq for table in pin.tables.values()):
@@ -20,6 +23,18 @@ def pin_lake(lake: Lake) -> Pin:
             "The lake is empty: there is nothing to build from.",
             remedy="Land something first: `adx stream run --once`, `adx land`, or `make demo`.",
             exit_code=ExitCode.CONFIGURATION,
+        )
+    if pin.pinned_at >= started_at:
+        ledger.record(
+            lake,
+            "pin",
+            f"pin {pin.number}",
+            started_at,
+            commits={
+                name: table.to_seq - table.from_seq
+                for name, table in pin.tables.items()
+                if table.to_seq > table.from_seq
+            },
         )
     return pin
 

@@ -84,10 +84,9 @@ def _check(build: Build, settings: Settings) -> None:
     Raises:
         AdxError: It was changed after the build.
     """
-    log = build.file.with_name(f"{build.file.name}.wal")
-    if log.exists():
+    if build.log.exists():
         raise AdxError(
-            f"Build {build.manifest.build_id} has changes that are not checkpointed ({log.name}).",
+            f"Build {build.manifest.build_id} has changes that are not checkpointed.",
             remedy="A program wrote to it after the build; run `adx build --full-refresh`.",
         )
     with open_file(build.file, settings, read_only=True) as connection:

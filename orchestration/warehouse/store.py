@@ -70,6 +70,11 @@ class Build:
         """Its DuckDB file."""
         return self.folder / FILE_NAME
 
+    @property
+    def log(self) -> Path:
+        """DuckDB's log of changes that are not checkpointed; a whole build has none."""
+        return self.file.with_name(f"{FILE_NAME}.wal")
+
 
 class Store:
     """The folder of the warehouse."""

@@ -1,5 +1,6 @@
 """Builds: on a copy, from a pin, tested before they count."""
 
+import errno
 import json
 
 import pytest
@@ -19,6 +20,7 @@ def rows_of(settings: Settings, sql: str, build_id: str | None = None) -> list[t
     return query(settings, sql, limit=None, build=build_id).rows
 
 
+@pytest.mark.slow
 def test_increments_hold_what_a_full_refresh_holds(dbt_world, settings):
     dbt_world.land(dbt_world.action("view"), dbt_world.action("click"), b"nonsense", None)
     first = build(settings)
@@ -75,6 +77,7 @@ def test_changed_code_builds_from_nothing_unless_the_rows_are_kept(world, settin
     assert "code has changed" in rebuilt.reason
 
 
+@pytest.mark.slow
 def test_a_failing_test_names_itself_and_never_reaches_readers(dbt_world, settings):
     dbt_world.land(dbt_world.action("view"))
     good = build(settings)
@@ -95,6 +98,7 @@ def test_a_failing_test_names_itself_and_never_reaches_readers(dbt_world, settin
     ]
 
 
+@pytest.mark.slow
 def test_a_failed_pin_is_part_of_the_next_window(dbt_world, settings, tiny_project, monkeypatch):
     dbt_world.land(dbt_world.action("view"))
     build(settings)
@@ -133,6 +137,30 @@ def test_a_selection_stays_in_the_scratch_folder(world, settings):
     assert rows_of(settings, ACTIONS, "scratch") == [("2026-03-28", "view", 1)]
     with pytest.raises(AdxError, match="no build to publish"):
         publish(settings)
+
+
+def test_a_published_file_that_was_written_to_is_not_continued(world, settings):
+    world.land(world.action("view"))
+    good = build(settings)
+    publish(settings)
+    Store(settings.warehouse).published().log.write_bytes(b"changes")
+    world.land(world.action("click"))
+    rebuilt = build(settings)
+    assert rebuilt.full_refresh
+    assert f"{good.build_id} was written to" in rebuilt.reason
+
+
+def test_a_file_system_that_cannot_clone_is_copied_plainly(world, settings, monkeypatch):
+    world.land(world.action("view"))
+    build(settings)
+    publish(settings)
+    world.land(world.action("click"))
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr("os.copy_file_range", refuse)
+    assert build(settings).full_refresh is False
 
 
 def test_two_builds_at_once_one_is_told_to_wait(world, settings):

@@ -64,6 +64,7 @@ def hand_made_build(store: Store, number: int) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_reader_meets_no_error_while_builds_are_swapped(world, settings):
     store = Store(settings.warehouse)
     hand_made_build(store, 1)
