@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.lake import Lake, Pin
@@ -153,7 +155,7 @@ class Session:
             details: More for the ledger row.
         """
         failpoint("build.after_dbt")
-        manifest, changed = self._seal(models, tests)
+        manifest, changed, read = self._seal(models, tests)
         failpoint("build.before_accept")
         build = self._store.accept(manifest)
         self.is_open = False
@@ -163,7 +165,7 @@ class Session:
             "build",
             self.build_id,
             self._started_at,
-            read=self._new_rows(),
+            read=read,
             loaded=manifest.rows,
             failed=0,
             pin=manifest.pin,
@@ -176,23 +178,25 @@ class Session:
         )
         return self._result("built", build.folder, manifest, changed)
 
-    def _new_rows(self) -> int:
+    def _new_rows(self, connection: duckdb.DuckDBPyConnection) -> int:
         """Rows of the raw tables in the window."""
-        clauses = [
+        new = " or ".join(
             f"(source || '.' || table_name = '{name}' and ingest_seq > {table.from_seq})"
             for name, table in self.window.tables.items()
-        ]
-        new = " or ".join(clauses)
+        )
         sql = f"select coalesce(sum(read_count), 0) from ops.source_loads where {new}"
-        build = self._store.read(self.build_id)
-        with open_file(build.file, self.settings, read_only=True) as connection:
-            row = connection.execute(sql).fetchone()
+        row = connection.execute(sql).fetchone()
         return int(row[0]) if row else 0
 
-    def _seal(self, models: int, tests: int) -> tuple[Manifest, dict[str, int]]:
-        """Write `meta.*` and checkpoint, so that the file is whole without its log."""
+    def _seal(self, models: int, tests: int) -> tuple[Manifest, dict[str, int], int]:
+        """Write `meta.*` and checkpoint, so that the file is whole without its log.
+
+        Returns:
+            The manifest, what has changed by table, and the rows of the window.
+        """
         finished_at = datetime.now(UTC)
-        with open_file(self.file, self.settings, read_only=False) as connection:
+        with open_file(self.file, self.settings, read_only=False, lake=False) as connection:
+            read = self._new_rows(connection)
             before = checksums.stored(connection) if self.plan.base else {}
             checksums.store(connection)
             after = checksums.stored(connection)
@@ -221,11 +225,11 @@ class Session:
                 ],
             )
             connection.execute("checkpoint")
-        return manifest, _changes(before, after)
+        return manifest, _changes(before, after), read
 
     def keep_partial(self, models: int, tests: int) -> Result:
         """Keep a build of a selection in the scratch folder."""
-        manifest, changed = self._seal(models, tests)
+        manifest, changed, _ = self._seal(models, tests)
         self.is_open = False
         return self._result("partial", self._store.keep_partial(), manifest, changed)
 

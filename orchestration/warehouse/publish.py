@@ -89,7 +89,7 @@ def _check(build: Build, settings: Settings) -> None:
             f"Build {build.manifest.build_id} has changes that are not checkpointed.",
             remedy="A program wrote to it after the build; run `adx build --full-refresh`.",
         )
-    with open_file(build.file, settings, read_only=True) as connection:
+    with open_file(build.file, settings, read_only=True, lake=False) as connection:
         row = connection.execute("select build_id, pin from meta.build").fetchone()
     if row != (build.manifest.build_id, build.manifest.pin):
         raise AdxError(

@@ -241,7 +241,7 @@ def _rows_text(count: int) -> str:
 
 def _rows(settings: Settings, file: Path) -> Iterator[Check]:
     """Checksums of every table."""
-    with open_file(file, settings, read_only=True) as connection:
+    with open_file(file, settings, read_only=True, lake=False) as connection:
         stored = checksums.stored(connection)
         computed = checksums.computed(connection)
     wrong = checksums.differences(stored, computed)
