@@ -1,11 +1,8 @@
 {#
     Over all dates, on purpose: a delivery whose time is days away from the first one's is not found
-    among the dates of its own build. A few such ids are some client's fault and stop nobody; many mean
-    that a clock or a key is broken. A full refresh puts those of one source right, because there the
-    first delivery wins.
+    among the dates of its own build. Such a build is not published, because an event would count
+    twice. A full refresh puts those of one source right: there the first delivery wins.
 #}
-{{ config(warn_if='>0', error_if='>100') }}
-
 {%- for fact, key in [
     ('fct_impressions', 'impression_key'),
     ('fct_clicks', 'click_key'),
