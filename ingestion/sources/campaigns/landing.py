@@ -10,7 +10,7 @@ A key that is in the lake but no longer in the source gives one row with `_is_de
 loaded. A key that comes back is a new version.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final
@@ -37,11 +37,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def land(settings: Settings, *, clock: Clock = now) -> LandingReport:
+def land(
+    settings: Settings, *, tables: Collection[str] | None = None, clock: Clock = now
+) -> LandingReport:
     """Land what is new in the campaigns database.
 
     Args:
         settings: Where everything is.
+        tables: Only these tables; all by default.
         clock: The time of the poll, which becomes `updated_at` of deletions.
 
     Returns:
@@ -51,7 +54,11 @@ def land(settings: Settings, *, clock: Clock = now) -> LandingReport:
         AdxError: The database or the lake cannot be used.
     """
     landing = Landing.start(settings, SOURCE)
-    contracts = [contract for contract in all_contracts() if contract.source == SOURCE]
+    contracts = [
+        contract
+        for contract in all_contracts()
+        if contract.source == SOURCE and (tables is None or contract.table in tables)
+    ]
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings))
         polls = []

@@ -43,7 +43,7 @@ def drop_clicks(settings: Settings, name: str, *ids: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["kept", "deleted"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [*POINTS, "lake.before_register"])
 def test_a_killed_landing_of_files_is_finished_by_the_next_one(settings, point, folder, kill_at):
     drop_clicks(settings, "clicks-1.csv", "c1", "c2")
     drop_clicks(settings, "clicks-2.csv", "c3")

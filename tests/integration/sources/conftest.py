@@ -23,10 +23,15 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", drop_quiet_seconds=0.05)
 
 
+@pytest.fixture(scope="session")
+def _duckdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(Settings(home=tmp_path_factory.mktemp("duckdb"))) as connection:
+        yield connection
+
+
 @pytest.fixture
-def raw(settings: Settings) -> Iterator[Callable[..., Rows]]:
+def raw(settings: Settings, _duckdb: duckdb.DuckDBPyConnection) -> Callable[..., Rows]:
     """Rows of a raw table as dicts: `raw("campaigns.line_items", rows="failed")`."""
-    connection = connect(settings)
 
     def read(name: str, rows: str = "all", order: str = "_ingest_seq, _source_line") -> Rows:
         contract = load_contract(*name.split("."))
@@ -34,13 +39,10 @@ def raw(settings: Settings) -> Iterator[Callable[..., Rows]]:
         lake.ensure_tables()
         location = lake.head(contract).metadata_location
         relation = lake.duckdb_relation_sql(contract, location, rows)  # type: ignore[arg-type]
-        table: duckdb.DuckDBPyRelation = connection.sql(
-            f"select * from ({relation}) order by {order}"
-        )
+        table: duckdb.DuckDBPyRelation = _duckdb.sql(f"select * from ({relation}) order by {order}")
         return table.to_arrow_table().to_pylist()
 
-    yield read
-    connection.close()
+    return read
 
 
 class CampaignsDatabase:

@@ -14,6 +14,8 @@ from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
 from ingestion.sources import adserver, campaigns, fx
 
+pytestmark = pytest.mark.slow
+
 DAYS = 3
 METRICS = {
     "loaded",
