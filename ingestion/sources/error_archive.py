@@ -137,6 +137,8 @@ class ErrorArchive:
             self._unseal(sealed, final, reason)
             sealed.unlink()
         note.unlink()
+        if not any(note.parent.iterdir()):
+            note.parent.rmdir()
         return final
 
     def _unseal(self, sealed: Path, final: Path, reason: Reason) -> None:

@@ -10,7 +10,8 @@ with new content is a new version that supersedes the old one. Both versions' ro
 vault deduplicates events by their keys.
 """
 
-import re
+from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Final
 
 from ingestion.contracts import load_contract
@@ -27,15 +28,22 @@ from ingestion.sources.run import Landing
 
 SOURCE: Final = "adserver"
 _NAMES: Final = {
-    "impressions": re.compile(r"impressions.*\.jsonl(\.gz)?"),
-    "clicks": re.compile(r"clicks.*\.csv"),
-    "conversions": re.compile(r"conversions.*\.csv"),
+    "impressions": ("impressions*.jsonl", "impressions*.jsonl.gz"),
+    "clicks": ("clicks*.csv",),
+    "conversions": ("conversions*.csv",),
 }
 
 
 def table_of(name: str) -> str | None:
     """The raw table that takes files of a name."""
-    return next((table for table, form in _NAMES.items() if form.fullmatch(name)), None)
+    return next(
+        (
+            table
+            for table, forms in _NAMES.items()
+            if any(fnmatchcase(name, form) for form in forms)
+        ),
+        None,
+    )
 
 
 def land(settings: Settings) -> LandingReport:
@@ -84,7 +92,7 @@ def _land(landing: Landing, archive: ErrorArchive, files: list[TakenFile]) -> No
 def _reject_name(landing: Landing, archive: ErrorArchive, file: TakenFile) -> None:
     error = AdxError(
         f"No table takes a file named {file.name}.",
-        remedy=f"Name it like one of: {', '.join(form.pattern for form in _NAMES.values())}.",
+        remedy=f"Name it like one of: {', '.join(chain.from_iterable(_NAMES.values()))}.",
         exit_code=ExitCode.DATA,
     )
     archive.put(file.path, file.attempt.id, table="", sha256=file.sha256, step="name", error=error)

@@ -16,6 +16,7 @@ from ingestion.sources.adserver import land
 from ingestion.sources.adserver import table as module
 from ingestion.sources.adserver.landing import retry
 
+TABLES = ("adserver.",)
 CLICKS = ",".join(field.name for field in load_contract("adserver", "clicks").fields)
 
 

@@ -11,6 +11,7 @@ from ingestion.lake import Lake
 from ingestion.sources import campaigns
 from ingestion.sources.report import LandingReport, TableReport
 
+TABLES = ("campaigns.",)
 T1 = "2026-03-01T10:00:00.000000Z"
 T2 = "2026-03-02T10:00:00.000000Z"
 POLL = datetime(2026, 3, 3, 12, tzinfo=UTC)

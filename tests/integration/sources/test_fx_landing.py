@@ -16,6 +16,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 from ingestion.sources.fx import api, land
 
+TABLES = ("fx.",)
 TODAY = date(2026, 4, 1)
 
 

@@ -21,6 +21,7 @@ from ingestion.sources.pipeline import (
     open_pipeline,
 )
 
+TABLES = ("campaigns.publishers",)
 CONTRACT = load_contract("campaigns", "publishers")
 SCHEMA = raw_schema(CONTRACT)
 
