@@ -1,9 +1,10 @@
 """Measures of each batch, on their way into `ops.run_ledger`.
 
 A commit to the ledger after every batch would cost a lake commit every few seconds, so rows are
-collected and appended together. Until then each stands in a file, written after its batch; what a
-killed run left there the next run appends. A row that was appended before the kill adds nothing,
-because the ledger knows its key.
+collected in a file and appended together. A batch notes its row before it commits (`intend`) and
+again, with all measures, when it is in (`add`). What a killed run left is appended by the next one:
+the rows in the file, and the intended one if the lake holds its offsets. A row that was appended
+before the kill adds nothing, because the ledger knows its key.
 """
 
 import json
@@ -13,37 +14,79 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion.lake import Lake
+from ingestion.contracts import Contract
+from ingestion.lake import Lake, StreamClaim
+from ingestion.lake.problems import storage_errors
 
 _APPEND_SECONDS = 60.0
 _TIMES = ("started_at", "finished_at")
 
 
 class BatchLedger:
-    """The pending rows of one topic. One process at a time, under the stream's lock."""
+    """The pending rows of one topic. One process at a time, under the lock of the table's writer.
 
-    def __init__(self, lake: Lake, path: Path) -> None:
+    Args:
+        lake: The lake.
+        contract: Contract of the topic's table.
+        folder: Folder for the pending rows.
+    """
+
+    def __init__(self, lake: Lake, contract: Contract, folder: Path) -> None:
         self._lake = lake
-        self._path = path
+        self._contract = contract
+        self._pending = folder / f"stream-{contract.name}.jsonl"
+        self._intent = folder / f"stream-{contract.name}.intent"
         self._last_append = time.monotonic()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+
+    def recover(self) -> None:
+        """Append what a killed run left."""
+        with storage_errors(self._intent.parent):
+            if self._intent.exists():
+                intent = json.loads(self._intent.read_text(encoding="utf-8"))
+                if self._is_in(intent["topic_id"], intent["end"]):
+                    self._note(intent["row"])
+                self._intent.unlink()
+        self.append()
+
+    def intend(self, row: Mapping[str, Any], claim: StreamClaim) -> None:
+        """Note a batch before it is committed."""
+        intent = {"topic_id": claim.topic_id, "end": claim.end, "row": _as_json(row)}
+        with storage_errors(self._intent.parent):
+            self._intent.parent.mkdir(parents=True, exist_ok=True)
+            scratch = self._intent.with_suffix(".tmp")
+            scratch.write_text(json.dumps(intent), encoding="utf-8")
+            scratch.replace(self._intent)
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Note a batch; appends what is pending if the last append is a minute ago."""
-        text = json.dumps({**row, **{name: row[name].isoformat() for name in _TIMES}})
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        """Note a batch that is in; appends what is pending if the last append is a minute ago."""
+        with storage_errors(self._intent.parent):
+            self._note(_as_json(row))
+            self._intent.unlink(missing_ok=True)
         if time.monotonic() - self._last_append > _APPEND_SECONDS:
             self.append()
 
     def append(self) -> None:
         """Append everything that is pending to the lake."""
         self._last_append = time.monotonic()
-        if not self._path.exists():
-            return
-        lines = self._path.read_text(encoding="utf-8").splitlines()
+        with storage_errors(self._pending.parent):
+            if not self._pending.exists():
+                return
+            lines = self._pending.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines if line.endswith("}")]
         for row in rows:
             row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES})
         self._lake.append_ops("run_ledger", rows)
-        self._path.unlink(missing_ok=True)
+        self._pending.unlink(missing_ok=True)
+
+    def _note(self, row: Mapping[str, Any]) -> None:
+        self._pending.parent.mkdir(parents=True, exist_ok=True)
+        with self._pending.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _is_in(self, topic_id: str, end: Mapping[str, int]) -> bool:
+        committed = self._lake.stream_position(self._contract).get(topic_id, {})
+        return all(committed.get(int(partition), -1) >= stop for partition, stop in end.items())
+
+
+def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{name: row[name].isoformat() for name in _TIMES}}

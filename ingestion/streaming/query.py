@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
@@ -38,6 +40,8 @@ from ingestion.streaming.spark import spark_log
 _log = structlog.get_logger("stream")
 
 _MOST_STALE = 2
+_CALM_BATCHES = 100
+"""Batches after which a lost race is forgotten: that other writer has gone."""
 _MOST_FAILURES = 3
 _POLL_SECONDS = 0.2
 
@@ -102,7 +106,7 @@ class TopicStream:
         self._landed = landed
         self._reached: dict[int, int] = {}
         self._folder = settings.checkpoints / name
-        self._ledger = BatchLedger(lake, settings.home / "ledger" / f"stream-{name}.jsonl")
+        self._ledger = BatchLedger(lake, contract, settings.home / "ledger")
         self._batch_lock = threading.Lock()
         self._stopping = False
         self._batch_error: BaseException | None = None
@@ -123,7 +127,7 @@ class TopicStream:
         Call it under the topic's lock, as everything that follows.
         """
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._ledger.append()
+        self._ledger.recover()
 
     def run(self, spark: SparkSession) -> None:
         """Land the topic. Call it once, in a thread of its own.
@@ -147,7 +151,7 @@ class TopicStream:
 
     def _run_queries(self, spark: SparkSession) -> None:
         target: dict[int, int] | None = None
-        stale = 0
+        stale = stale_at = 0
         while not self._stopping:
             topic, start = self._position()
             if self._once:
@@ -156,7 +160,8 @@ class TopicStream:
                     return
             error = self._run_query(spark, self._plan(topic, start, target))
             if isinstance(error, StalePlan):
-                stale += 1
+                calm = self.report.batches - stale_at >= _CALM_BATCHES
+                stale, stale_at = 1 if calm else stale + 1, self.report.batches
                 _log.warning("plan_stale", topic=self._name, reason=str(error))
                 if stale == _MOST_STALE:
                     raise self._lost() from error
@@ -196,26 +201,30 @@ class TopicStream:
         self._reached = dict(plan.start)
         with storage_errors(plan.folder):
             DriverState(plan).write(self._lake.head(self._contract).ingest_seq)
-        interval = f"{self._settings.stream_interval_seconds} seconds"
-        source = source_of(Path(plan.folder).name)
-        spark.dataSource.register(source)
-        reader = spark.readStream.format(source.name()).option(PLAN_OPTION, plan.to_json()).load()
-        writer = reader.writeStream.queryName(f"{self._name}-{Path(plan.folder).name}")
-        writer = writer.option("checkpointLocation", str(Path(plan.folder) / "checkpoint"))
-        writer = writer.foreachBatch(lambda frame, _: self._land(plan, frame))
-        writer = (
-            writer.trigger(availableNow=True)
-            if self._once
-            else writer.trigger(processingTime=interval)
-        )
+        batches = self.report.batches
         try:
-            query = writer.start()
+            query = self._start_query(spark, plan)
             while not query.awaitTermination(_POLL_SECONDS):
                 if self._stopping:
                     query.stop()
         except PySparkException as error:
             return self._batch_error or unwrap_error(str(error)) or error
+        if self.report.batches == batches and not self._stopping:
+            return RuntimeError("the query ended without landing anything")
         return None
+
+    def _start_query(self, spark: SparkSession, plan: QueryPlan) -> StreamingQuery:
+        name = Path(plan.folder).name
+        source = source_of(name)
+        spark.dataSource.register(source)
+        reader = spark.readStream.format(source.name()).option(PLAN_OPTION, plan.to_json()).load()
+        writer = reader.writeStream.queryName(f"{self._name}-{name}")
+        writer = writer.option("checkpointLocation", str(Path(plan.folder) / "checkpoint"))
+        writer = writer.foreachBatch(lambda frame, _: self._land(plan, frame))
+        if self._once:
+            return writer.trigger(availableNow=True).start()
+        interval = f"{self._settings.stream_interval_seconds} seconds"
+        return writer.trigger(processingTime=interval).start()
 
     def _land(self, plan: QueryPlan, frame: DataFrame) -> None:
         """Land one batch. Spark tells its own story of what goes wrong in here, so ours is kept."""
@@ -236,7 +245,6 @@ class TopicStream:
         failpoint("stream.after_files")
         if not descriptors:
             return
-        written = time.monotonic()
         claim = claim_of(self._settings.topic(self._name), plan.topic_id, descriptors)
         files = files_of(descriptors)
         (topic,) = describe_topics(self._settings, [self._name])
@@ -244,7 +252,19 @@ class TopicStream:
             raise recreated(
                 topic.name, known=[plan.topic_id], found=topic.topic_id, table=self._contract.name
             )
+        row = self._ledger_row(descriptors, started_at)
+        details = {
+            "topic": claim.topic,
+            "topic_id": claim.topic_id,
+            "start": claim.start,
+            "end": claim.end,
+            "files": len(files),
+            "failed_by_reason": dict(_by_reason(descriptors)),
+            "drift": sum(item.drift for item in descriptors),
+        }
+        self._ledger.intend({**row, "details": json.dumps(details)}, claim)
         failpoint("stream.before_commit")
+        written = time.monotonic()
         result = self._lake.commit_files(
             self._contract, files, claim, expected_seq=descriptors[0].ingest_seq - 1
         )
@@ -255,37 +275,33 @@ class TopicStream:
         DriverState(plan).write(result.ingest_seq)
         self._reached.update(claim.end)
         self._count(descriptors, lag=sum(topic.end.values()) - sum(self._reached.values()))
-        details = {
-            "topic": claim.topic,
-            "topic_id": claim.topic_id,
-            "start": claim.start,
-            "end": claim.end,
-            "files": len(files),
-            "failed_by_reason": dict(_by_reason(descriptors)),
-            "drift": sum(item.drift for item in descriptors),
+        details |= {
             "lag": self.report.lag,
             "batch_seconds": round(committed - began, 3),
             "commit_seconds": round(committed - written, 3),
         }
-        read = sum(item.read for item in descriptors)
-        self._ledger.add(
-            {
-                "run_id": new_run_id("stream"),
-                "kind": "land_stream",
-                "subject": self._contract.name,
-                "started_at": started_at,
-                "finished_at": datetime.now(UTC),
-                "read": read,
-                "loaded": result.rows - result.failed,
-                "failed": result.failed,
-                "bytes": sum(file.bytes for file in files),
-                "ingest_seq": result.ingest_seq if result.rows else None,
-                "details": json.dumps(details),
-            }
-        )
-        _log.info("batch_landed", table=self._contract.name, read=read, **details)
-        self._landed(read, self.report.lag)
+        self._ledger.add({**row, "finished_at": datetime.now(UTC), "details": json.dumps(details)})
+        _log.info("batch_landed", table=self._contract.name, read=row["read"], **details)
+        self._landed(row["read"], self.report.lag)
         failpoint("stream.before_checkpoint")
+
+    def _ledger_row(
+        self, descriptors: Sequence[Descriptor], started_at: datetime
+    ) -> dict[str, Any]:
+        read = sum(item.read for item in descriptors)
+        failed = _by_reason(descriptors).total()
+        return {
+            "run_id": new_run_id("stream"),
+            "kind": "land_stream",
+            "subject": self._contract.name,
+            "started_at": started_at,
+            "finished_at": datetime.now(UTC),
+            "read": read,
+            "loaded": read - failed,
+            "failed": failed,
+            "bytes": sum(file["bytes"] for item in descriptors for file in item.files),
+            "ingest_seq": descriptors[0].ingest_seq if read else None,
+        }
 
     def _count(self, descriptors: list[Descriptor], lag: int) -> None:
         reasons = _by_reason(descriptors)

@@ -78,16 +78,20 @@ def test_a_second_stream_of_the_same_topic_is_sent_away(
 
 
 def test_of_two_streams_that_no_lock_keeps_apart_one_wins_and_nothing_is_landed_twice(
-    topic: Any, run_service: RunService, monkeypatch: pytest.MonkeyPatch
+    stream_settings: Settings,
+    make_topic: Callable[[Settings], Any],
+    run_service: RunService,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two hosts with one lake: the fence alone decides."""
+    topic = make_topic(stream_settings)
     monkeypatch.setattr(Lake, "writer_lock", lambda *_: nullcontext())
     elsewhere = topic.settings.model_copy()
     elsewhere.__dict__["checkpoints"] = topic.settings.home / "other-host"
     with run_service(topic.settings) as one, run_service(elsewhere) as other:
 
         def loser_is_out() -> bool:
-            topic.send(20)
+            topic.send(1)
             return one.error is not None or other.error is not None
 
         topic.wait_until(loser_is_out, "one of them gives up")
