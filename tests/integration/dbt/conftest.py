@@ -190,16 +190,13 @@ class Warehouse:
         """Run a dbt command, whatever comes of it."""
         return dbt.run(self.settings, arguments, database=self.file, window=window)
 
-    def build(self, window: str | None, *, full_refresh: bool = False) -> None:
-        """Build with dbt, data tests included, and fail with what dbt said."""
+    def build(self, window: str | None, *, tests: bool = True, full_refresh: bool = False) -> None:
+        """Build seeds and models, with data tests or without; fail with what dbt said."""
+        left_out = ["unit_test"] if tests else ["unit_test", "test"]
         refresh = ["--full-refresh"] if full_refresh else []
         self._all_well(
-            self.invoke("build", "--exclude-resource-type", "unit_test", *refresh, window=window)
+            self.invoke("build", "--exclude-resource-types", *left_out, *refresh, window=window)
         )
-
-    def run(self, window: str | None) -> None:
-        """Run the models without tests, and fail with what dbt said."""
-        self._all_well(self.invoke("run", window=window))
 
     @staticmethod
     def _all_well(outcome: dbt.Outcome) -> None:
