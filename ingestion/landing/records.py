@@ -1,6 +1,7 @@
 """JSON records that a carrier hands over with their positions."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,15 @@ from ingestion.landing import engine
 from ingestion.landing.context import LandingContext
 from ingestion.landing.fast import Look, json_query
 from ingestion.landing.predicates import pads
-from ingestion.landing.rows import Mask, accepted_rows, merge, strict_rows, with_lineage
-from ingestion.landing.strict import judge_json
+from ingestion.landing.rows import (
+    Mask,
+    accepted_rows,
+    merge,
+    strict_rows,
+    with_extras,
+    with_lineage,
+)
+from ingestion.landing.strict import drift, judge_json
 from ingestion.landing.utf8 import decode
 
 SLICE_RECORDS = 65_536
@@ -76,25 +84,34 @@ def _land(context: LandingContext, values: pa.Array, event_ids: pa.Array) -> pa.
     is_broken = pc.and_(pc.greater(pc.binary_length(event_ids), 0), pc.is_null(ids))
     texts = pc.if_else(pc.fill_null(is_broken, False), pa.scalar(None, pa.string()), texts)
     records = pa.table({"record": texts, "event_id": ids})
-    parameters = pads(context.keys.pseudonym_key())
-    contract = context.contract
-
-    first = engine.run(
-        json_query(contract, Look.PLAIN), records, parameters, threads=context.threads
-    )
-    rows, doubtful = accepted_rows(context, first)
+    rows, doubtful = _look(context, Look.PLAIN, records, values)
     parts = [(rows, np.ones(len(rows), np.bool_))]
     if np.count_nonzero(doubtful) >= SECOND_LOOK_FROM:
-        second = engine.run(
-            json_query(contract, Look.ESCAPED),
-            records.filter(pa.array(doubtful)),
-            parameters,
-            threads=context.threads,
-        )
-        more, still = accepted_rows(context, second)
+        mask = pa.array(doubtful)
+        more, still = _look(context, Look.ESCAPED, records.filter(mask), values.filter(mask))
         parts.append((more, doubtful.copy()))
         doubtful[doubtful] = still
     return merge([*parts, (_judge(context, values, event_ids, doubtful), doubtful)])
+
+
+def _look(
+    context: LandingContext, look: Look, records: pa.Table, values: pa.Array
+) -> tuple[pa.Table, Mask]:
+    """The rows of a vectorised query, and which of them are in doubt and hold anything."""
+    found = engine.run(
+        json_query(context.contract, look),
+        records,
+        pads(context.keys.pseudonym_key()),
+        threads=context.threads,
+    )
+    rows, doubtful, drifting = accepted_rows(context, found)
+    extras: dict[int, dict[str, Any]] = {}
+    for place in np.flatnonzero(drifting).tolist():
+        unknown = drift(context.contract, values[place].as_py())
+        if unknown is not None:
+            extras[place] = unknown
+    doubtful[list(extras)] = False
+    return with_extras(context, rows, extras) if extras else rows, doubtful
 
 
 def _judge(

@@ -1,6 +1,6 @@
 """Rows of the raw table: from verdicts to Arrow, lineage beside them, order kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from ingestion.contracts.schema import TIMESTAMP, lineage_schema, partition_colu
 from ingestion.landing.context import LandingContext
 from ingestion.landing.privacy import to_columns
 from ingestion.landing.strict import dump_json
-from ingestion.landing.tree import assemble
+from ingestion.landing.tree import IS_FITTING, IS_WHOLE, assemble
 from ingestion.landing.verdict import Verdict
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -55,9 +55,7 @@ def _row(context: LandingContext, verdict: Verdict, payload: bytes | None) -> di
     row: dict[str, Any] = {}
     if verdict.failure is None:
         row = to_columns(contract.fields, verdict.values, context.keys.pseudonym_key())
-        if verdict.extras:
-            text = dump_json(verdict.extras).encode()
-            row["_extras"] = context.keys.encrypt(context.load_date, text)
+        row["_extras"] = _extras_token(context, verdict.extras)
         if contract.event_time is not None:
             row["event_date"] = _event_date(contract, verdict.values)
     else:
@@ -83,15 +81,20 @@ def _event_date(contract: Contract, values: dict[str, Any]) -> date | None:
     return None
 
 
-def accepted_rows(context: LandingContext, found: pa.Table) -> tuple[pa.Table, Mask]:
-    """The rows of a vectorised query in `body_schema`, and which of them are in doubt.
+def accepted_rows(context: LandingContext, found: pa.Table) -> tuple[pa.Table, Mask, Mask]:
+    """The rows of a vectorised query, and which of them are accepted.
 
     Args:
         context: The landing.
-        found: The column `accepted`, and what `tree.columns` selected.
+        found: The columns `IS_WHOLE` and `IS_FITTING`, and what `tree.columns` selected.
+
+    Returns:
+        Rows in `body_schema`; which of them are in doubt, and hold anything; which of these have
+        right values in all declared fields, if the record is a clean document.
     """
     schema = body_schema(context.contract)
-    doubtful = ~found["accepted"].to_numpy()
+    is_fitting = found[IS_FITTING].to_numpy()
+    doubtful = ~(is_fitting & found[IS_WHOLE].to_numpy())
     made = assemble(context.contract, found)
     columns = []
     for field in schema:
@@ -101,7 +104,30 @@ def accepted_rows(context: LandingContext, found: pa.Table) -> tuple[pa.Table, M
             columns.append(pa.repeat(pa.scalar(context.load_date), len(found)))
         else:
             columns.append(pa.nulls(len(found), field.type))
-    return pa.Table.from_arrays(columns, schema=schema), doubtful
+    return pa.Table.from_arrays(columns, schema=schema), doubtful, doubtful & is_fitting
+
+
+def with_extras(
+    context: LandingContext, rows: pa.Table, extras: Mapping[int, Mapping[str, Any]]
+) -> pa.Table:
+    """Rows with unknown fields, encrypted, in `_extras`.
+
+    Args:
+        context: The landing.
+        rows: Rows in `body_schema`.
+        extras: Unknown fields by the place of their row.
+    """
+    tokens: list[str | None] = [None] * len(rows)
+    for place, found in extras.items():
+        tokens[place] = _extras_token(context, found)
+    place = rows.schema.get_field_index("_extras")
+    return rows.set_column(place, rows.schema.field(place), pa.array(tokens, pa.string()))
+
+
+def _extras_token(context: LandingContext, extras: Mapping[str, Any]) -> str | None:
+    if not extras:
+        return None
+    return context.keys.encrypt(context.load_date, dump_json(extras).encode())
 
 
 def merge(parts: Sequence[tuple[pa.Table, Mask]]) -> pa.Table:

@@ -8,7 +8,7 @@ from ingestion.contracts import Contract
 from ingestion.landing import engine, predicates
 from ingestion.landing.context import LandingContext
 from ingestion.landing.rows import Mask, accepted_rows
-from ingestion.landing.tree import columns, required_rules, tree
+from ingestion.landing.tree import IS_FITTING, IS_WHOLE, columns, required_rules, tree
 
 
 def accept_texts(context: LandingContext, texts: list[pa.Array]) -> tuple[pa.Table, Mask]:
@@ -29,7 +29,8 @@ def accept_texts(context: LandingContext, texts: list[pa.Array]) -> tuple[pa.Tab
         predicates.pads(context.keys.pseudonym_key()),
         threads=context.threads,
     )
-    return accepted_rows(context, found)
+    rows, doubtful, _ = accepted_rows(context, found)
+    return rows, doubtful
 
 
 @cache
@@ -41,7 +42,11 @@ def _query(contract: Contract) -> str:
     for leaf in leaves:
         conditions += predicates.rules(leaf.field, leaf.text, leaf.typed)
     kept = " and ".join(f"({condition})" for condition in conditions) or "true"
-    selected = [f"({kept}) is distinct from false as accepted", *columns(root, None)]
+    selected = [
+        f"true as {IS_WHOLE}",
+        f"({kept}) is distinct from false as {IS_FITTING}",
+        *columns(root, None),
+    ]
     return (
         f"with typed as (select *, {', '.join(values)} from records) "
         f"select {', '.join(selected)} from typed"

@@ -15,6 +15,11 @@ import pyarrow.compute as pc
 from ingestion.contracts import Contract, Field
 from ingestion.landing import predicates
 
+IS_WHOLE = "is_whole"
+"""Column of a query: the record holds nothing but what the contract declares."""
+IS_FITTING = "is_fitting"
+"""Column of a query: the values of all declared fields keep the contract."""
+
 _FINISHED, _IN_QUOTES = ".", ":"
 _SELECTED = re.compile(r"([0-9]+)([.:])(.+)")
 

@@ -45,7 +45,7 @@ def look_at(
         pads(context.keys.pseudonym_key()),
         threads=1,
     )
-    rows, doubtful = accepted_rows(context, found)
+    rows, doubtful, _ = accepted_rows(context, found)
     return rows, ~doubtful
 
 
@@ -108,7 +108,7 @@ def test_lawful_records_pass_the_strict_parser(
     [
         (b'{"rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08"}', Look.PLAIN),
         (b'{"rate": "1.08", "quote": "USD", "base": "EUR", "rate_date": "2026-03-28"}', Look.PLAIN),
-        (b'{\n "rate_date":"2026-03-28","base":"EUR","quote":"USD","rate":"1.08"\n}', Look.PLAIN),
+        (b'{\n "rate_date": "2026-03-28","base":"EUR","quote":"USD","rate":"1.08"\n}', Look.PLAIN),
         (
             b'{"rate_date":"2026-03-28","base":"EU\\u0052","quote":"USD","rate":"1.08"}',
             Look.ESCAPED,

@@ -144,6 +144,21 @@ def test_a_header_that_is_no_text_fails_the_record_that_needs_it(
     assert landed["_event_id"].to_pylist() == [None, "hostile-2"]
 
 
+def test_a_new_field_does_not_send_every_record_to_the_strict_parser(
+    land: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A producer that is ahead of the contract sends it with each of its records."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(records, "judge_json", refuse)
+    events = [dump({**ad_event(number), "x_new": {"a": number}}) for number in range(300)]
+    escaped = [dump({**ad_event(number), "x_new": "Zoë"}) for number in range(300)]
+    landed = land("ad_events.events", pa.array([*events, *escaped]))
+    assert Tally.of(landed) == Tally(600, 600, 0, {}, 600)
+
+
 def test_slices_are_bounded_in_bytes_but_for_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "SLICE_BYTES", 100)
     monkeypatch.setattr(records, "SLICE_RECORDS", 5)
