@@ -57,8 +57,15 @@ lint: setup ## Check Python, SQL and the dbt project
 	@$(BIN)/dbt-bouncer run
 
 dagster: setup ## Open Dagster on the graph, the runs and the checks
-	@mkdir -p "$(ADX_HOME)/dagster"
-	@DAGSTER_HOME="$(ADX_HOME)/dagster" $(BIN)/dagster dev -m orchestration.definitions
+	@DAGSTER_HOME="$$($(BIN)/python -c "$$DAGSTER_HOME_SCRIPT")" \
+		$(BIN)/dagster dev -m orchestration.definitions
+
+define DAGSTER_HOME_SCRIPT
+from ingestion.settings import load_settings
+from orchestration.lib.dagster_home import ensure_dagster_home
+print(ensure_dagster_home(load_settings()))
+endef
+export DAGSTER_HOME_SCRIPT
 
 clean: ## Stop the broker and remove what demos and builds made (not the Python environment)
 	@if [ -x $(BIN)/adx ]; then $(BIN)/adx clean --yes; fi

@@ -221,10 +221,11 @@ def _link(connection: Connection, link: Link) -> Check:
     rows = connection.execute(link.statement()).fetchall()
     if not rows:
         return Check(link.name)
-    place, copies, contents, found_copies, found_contents = rows[0]
+    place, copies, found_copies = rows[0]
     if copies != found_copies:
         expected, found = _rows_text(copies), _rows_text(found_copies)
         return Check(link.name, Failure(link.name, place, expected, found, len(rows) - 1))
+    contents, found_contents = connection.execute(link.contents(), [place, place]).fetchall()[0]
     column, expected, found = next(
         (name, str(old), str(new))
         for content, found_content in zip(contents, found_contents, strict=True)

@@ -23,25 +23,35 @@ class Link:
     found: str
 
     def statement(self) -> str:
-        """Rows that differ: place; copies and content that are expected there, and found."""
+        """Places that differ: place, rows that are expected there, rows that are found.
+
+        Contents are compared by their hashes, so that only keys are held in memory.
+        """
         return f"""
             with expected as ({_grouped(self.expected)}), found as ({_grouped(self.found)})
             select
                 coalesce(expected.place, found.place) as place,
-                coalesce(expected.copies, 0), expected.contents,
-                coalesce(found.copies, 0), found.contents
+                coalesce(expected.copies, 0),
+                coalesce(found.copies, 0)
             from expected
             full join found using (place)
             where expected.copies is distinct from found.copies
-                or expected.contents is distinct from found.contents
+                or expected.digest is distinct from found.digest
             order by place
         """
+
+    def contents(self) -> str:
+        """Contents at one place (twice a parameter): those expected, those found."""
+        return (
+            f"select (select list_sort(list(content)) from ({self.expected}) where place = ?), "
+            f"(select list_sort(list(content)) from ({self.found}) where place = ?)"
+        )
 
 
 def _grouped(select: str) -> str:
     """One row a place, so that a row that is there twice is seen."""
     return (
-        "select place, count(*) as copies, list_sort(list(content)) as contents "
+        "select place, count(*) as copies, sum(hash(content)::hugeint) as digest "
         f"from ({select}) group by place"
     )
 

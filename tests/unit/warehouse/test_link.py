@@ -7,13 +7,16 @@ from orchestration.warehouse.chain import CHAIN, Link
 from orchestration.warehouse.chain.link import content_of, key_text
 
 
-def differences(expected: str, found: str) -> list[tuple[object, ...]]:
+def link(expected: str, found: str) -> Link:
     def select(rows: str) -> str:
         return f"select place, {content_of(['a', 'b'])} as content from ({rows}) t(place, a, b)"
 
-    link = Link("x in y", ("a", "b"), select(expected), select(found))
+    return Link("x in y", ("a", "b"), select(expected), select(found))
+
+
+def differences(expected: str, found: str) -> list[tuple[object, ...]]:
     with duckdb.connect() as connection:
-        return connection.execute(link.statement()).fetchall()
+        return connection.execute(link(expected, found).statement()).fetchall()
 
 
 ROWS = "values ('k1', 1, 'p'), ('k2', 2, null)"
@@ -35,7 +38,13 @@ def test_equal_sides_agree_in_any_order():
 )
 def test_a_row_that_is_missing_extra_double_or_changed_is_found(found, place, copies):
     rows = differences(ROWS, found)
-    assert [(row[0], (row[1], row[3])) for row in rows] == [(place, copies)]
+    assert rows == [(place, *copies)]
+
+
+def test_the_contents_of_a_place_are_shown_from_both_sides():
+    with duckdb.connect() as connection:
+        shown = connection.execute(link(ROWS, "values ('k1', 1, 'P')").contents(), ["k1", "k1"])
+        assert shown.fetchone() == ([["1", "p"]], [["1", "P"]])
 
 
 @pytest.mark.parametrize(
