@@ -4,11 +4,14 @@ A contract is a JSON Schema (draft 2020-12) with a few keywords of ours:
 
 - `x-source`, `x-table`, `x-version`, `x-carrier`, `x-key`, `x-max-bytes` describe the table;
 - `x-event-time` names the field whose UTC date is `event_date`;
-- `x-union` says that exactly the member named by the discriminator is filled;
+- `x-union` says that exactly the member named by the discriminator is filled, `x-one-of` that
+  exactly one of some members is;
 - on a field, `x-column` renames it in the raw table, `x-pii` (id, ip, url) replaces it before
   anything is written, `x-pseudonym` adds a column with its keyed pseudonym, `x-consent` names the
   boolean that must be true for it to be kept, `x-scale`, `x-length`, `x-minimum` and `x-maximum`
-  bound its value, and `x-flatten` turns the leaves of an object into columns of the raw table.
+  bound its value, and `x-flatten` turns the leaves of an object into columns of the raw table;
+- a text of format `json` holds one JSON object; `x-personal` lists the dotted paths in it whose
+  values are replaced by their pseudonyms.
 """
 
 from collections.abc import Iterator
@@ -16,22 +19,30 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, cast
 
-FieldType = Literal["str", "uuid", "int", "bool", "dec", "ts", "date", "enum", "struct"]
+FieldType = Literal[
+    "str", "uuid", "int", "bool", "dec", "ts", "date", "enum", "json", "struct", "array"
+]
 Pii = Literal["id", "ip", "url"]
-Carrier = Literal["kafka", "jsonl", "csv", "sql", "rest"]
+Carrier = Literal["kafka", "jsonl", "csv", "avro", "sql", "rest"]
 
 _JSON_TYPES: dict[str, FieldType] = {
     "string": "str",
     "integer": "int",
     "boolean": "bool",
     "object": "struct",
+    "array": "array",
 }
 _FORMATS: dict[str, FieldType] = {
     "date-time": "ts",
     "date": "date",
     "decimal": "dec",
     "uuid": "uuid",
+    "json": "json",
 }
+
+
+ELEMENT = "element"
+"""Name of the elements of an array, as Parquet and Iceberg have it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,9 @@ class Field:
         scale: Most decimals a decimal may have.
         min_length: Least number of characters.
         length: Exact number of characters.
+        items: What every element of an array is; never null, and without personal data.
+        min_items: Least number of elements of an array.
+        personal: Dotted paths of personal values in a JSON text.
     """
 
     name: str
@@ -74,6 +88,9 @@ class Field:
     scale: int | None = None
     min_length: int = 0
     length: int | None = None
+    items: "Field | None" = None
+    min_items: int = 0
+    personal: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, name: str, node: dict[str, Any], required: bool) -> "Field":
@@ -98,7 +115,7 @@ class Field:
             column=node.get("x-column", name),
             type=kind,
             required=required,
-            description=node["description"],
+            description=node.get("description", ""),
             values=tuple(value for value in node.get("enum", ()) if value is not None),
             pii=cast("Pii | None", node.get("x-pii")),
             consent=node.get("x-consent"),
@@ -110,7 +127,26 @@ class Field:
             scale=node.get("x-scale"),
             min_length=node.get("minLength", 0),
             length=node.get("x-length"),
+            items=_parse_items(name, node) if kind == "array" else None,
+            min_items=node.get("minItems", 0),
+            personal=tuple(node.get("x-personal", ())),
         )
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it, or anything in it, may speak of a person."""
+        own = self.pii is not None or self.pseudonym is not None or bool(self.personal)
+        inner = (*self.fields, *((self.items,) if self.items is not None else ()))
+        return own or any(field.is_personal for field in inner)
+
+
+def _parse_items(name: str, node: dict[str, Any]) -> Field:
+    if "items" not in node:
+        raise ValueError(f"field {name}: type array without items")
+    items = Field.parse(ELEMENT, node["items"], required=True)
+    if items.is_personal or items.type == "array":
+        raise ValueError(f"field {name}: elements are neither personal nor arrays themselves")
+    return items
 
 
 def parse_fields(node: dict[str, Any]) -> tuple[Field, ...]:
@@ -142,6 +178,7 @@ class Contract:
         key: Fields that identify the record's business object; empty where position decides.
         event_time: Field whose UTC date is `event_date`; None for tables without events.
         union: Payload rule of an envelope.
+        one_of: Fields of which exactly one is filled.
         max_record_bytes: Longest record that is accepted, in bytes.
         fields: The declared fields.
     """
@@ -154,6 +191,7 @@ class Contract:
     key: tuple[str, ...]
     event_time: str | None
     union: Union | None
+    one_of: tuple[str, ...]
     max_record_bytes: int
     fields: tuple[Field, ...]
 
@@ -170,6 +208,7 @@ class Contract:
             key=tuple(node["x-key"]),
             event_time=node.get("x-event-time"),
             union=Union(union["discriminator"], tuple(union["members"])) if union else None,
+            one_of=tuple(node.get("x-one-of", ())),
             max_record_bytes=node["x-max-bytes"],
             fields=parse_fields(node),
         )

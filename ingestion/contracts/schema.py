@@ -22,6 +22,7 @@ _ARROW: dict[str, pa.DataType] = {
     "str": pa.string(),
     "uuid": pa.string(),
     "enum": pa.string(),
+    "json": pa.string(),
     "int": pa.int64(),
     "bool": pa.bool_(),
     "dec": DECIMAL,
@@ -38,6 +39,9 @@ def column_schema(field: Field) -> list[pa.Field]:
     if field.type == "struct":
         members = [column for child in field.fields for column in column_schema(child)]
         return [pa.field(field.column, pa.struct(members))]
+    if field.items is not None:
+        (element,) = column_schema(field.items)
+        return [pa.field(field.column, pa.list_(element))]
     columns = [pa.field(field.column, _ARROW[field.type])]
     if field.pii == "ip":
         columns.append(pa.field(f"{field.column}_prefix", pa.string()))

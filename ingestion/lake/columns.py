@@ -14,8 +14,9 @@ from ingestion.contracts import Contract, Field, raw_schema
 def field_ids(schema: pa.Schema) -> dict[str, int]:
     """The Iceberg field id of every column and struct member, by dotted name.
 
-    The columns of the table are numbered first, then the members of each struct, struct by
-    struct: the order in which a catalog numbers them when it creates the table.
+    The columns of the table are numbered first, then the members of each struct and the element
+    of each list, column by column: the order in which a catalog numbers them when it creates the
+    table.
     """
     ids: dict[str, int] = {}
 
@@ -23,11 +24,18 @@ def field_ids(schema: pa.Schema) -> dict[str, int]:
         for column in columns:
             ids[f"{prefix}{column.name}"] = len(ids) + 1
         for column in columns:
-            if pa.types.is_struct(column.type):
-                number(f"{prefix}{column.name}.", list(column.type))
+            if inner := members(column.type):
+                number(f"{prefix}{column.name}.", inner)
 
     number("", list(schema))
     return ids
+
+
+def members(kind: pa.DataType) -> list[pa.Field]:
+    """The members of a struct, the element of a list; nothing for a plain type."""
+    if pa.types.is_struct(kind):
+        return list(kind)
+    return [kind.value_field] if pa.types.is_list(kind) else []
 
 
 def with_field_ids(schema: pa.Schema) -> pa.Schema:
@@ -40,8 +48,11 @@ def with_field_ids(schema: pa.Schema) -> pa.Schema:
     def tagged(prefix: str, column: pa.Field) -> pa.Field:
         name = f"{prefix}{column.name}"
         kind = column.type
+        inner = [tagged(f"{name}.", child) for child in members(kind)]
         if pa.types.is_struct(kind):
-            kind = pa.struct([tagged(f"{name}.", child) for child in kind])
+            kind = pa.struct(inner)
+        elif pa.types.is_list(kind):
+            kind = pa.list_(*inner)
         return pa.field(column.name, kind, metadata={"PARQUET:field_id": str(ids[name])})
 
     return pa.schema([tagged("", column) for column in schema])
@@ -58,7 +69,7 @@ def _personal_members(prefix: str, field: Field) -> list[str]:
         inner = f"{prefix}{field.column}."
         return [name for child in field.fields for name in _personal_members(inner, child)]
     names = [field.pseudonym] if field.pseudonym is not None else []
-    if field.pii is not None or field.pseudonym is not None:
+    if field.pii is not None or field.pseudonym is not None or field.personal:
         names.append(field.column)
     if field.pii == "ip":
         names.append(f"{field.column}_prefix")
@@ -78,10 +89,15 @@ def personal_columns(contract: Contract) -> tuple[str, ...]:
 
 
 def leaf_names(schema: pa.Schema, hidden: frozenset[str]) -> list[str]:
-    """Dotted names of the leaf columns of a schema, less the hidden ones."""
+    """Dotted names of the leaf columns of a schema, less the hidden ones and those in lists.
+
+    No reader prunes by the values in a list.
+    """
 
     def leaves(prefix: str, column: pa.Field) -> list[str]:
         name = f"{prefix}{column.name}"
+        if pa.types.is_list(column.type):
+            return []
         if pa.types.is_struct(column.type):
             return [leaf for child in column.type for leaf in leaves(f"{name}.", child)]
         return [name]

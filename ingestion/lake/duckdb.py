@@ -144,6 +144,8 @@ def _type(kind: pa.DataType) -> str:
     if pa.types.is_struct(kind):
         members = ", ".join(f"{_name(child.name)} {_type(child.type)}" for child in kind)
         return f"struct({members})"
+    if pa.types.is_list(kind):
+        return f"{_type(kind.value_type)}[]"
     if pa.types.is_decimal(kind):
         return f"decimal({kind.precision}, {kind.scale})"
     return _TYPES[kind]

@@ -14,6 +14,7 @@ from pyiceberg.types import (
     DecimalType,
     IcebergType,
     IntegerType,
+    ListType,
     LongType,
     NestedField,
     StringType,
@@ -23,7 +24,7 @@ from pyiceberg.types import (
 
 from ingestion.contracts import Contract, raw_schema
 from ingestion.contracts.schema import partition_column
-from ingestion.lake.columns import field_ids, personal_columns
+from ingestion.lake.columns import field_ids, members, personal_columns
 
 _METRICS: Final = "write.metadata.metrics"
 
@@ -54,6 +55,9 @@ def _nested_field(ids: Mapping[str, int], prefix: str, column: pa.Field) -> Nest
 def _iceberg_type(ids: Mapping[str, int], prefix: str, kind: pa.DataType) -> IcebergType:
     if pa.types.is_struct(kind):
         return StructType(*(_nested_field(ids, prefix, child) for child in kind))
+    if pa.types.is_list(kind):
+        element = _nested_field(ids, prefix, kind.value_field)
+        return ListType(element.field_id, element.field_type, element_required=False)
     if pa.types.is_decimal(kind):
         return DecimalType(kind.precision, kind.scale)
     plain: dict[pa.DataType, IcebergType] = {
@@ -101,14 +105,14 @@ def date_partition(schema: Schema, column: str) -> PartitionSpec:
 def raw_table_properties(contract: Contract) -> dict[str, str]:
     """Properties a raw table is created with.
 
-    Manifests keep metrics of the table's own columns that are not personal, and of nothing else:
-    members of structs have no bounds anyway, and their counts made up two thirds of a manifest.
+    Manifests keep metrics of the plain columns that are not personal, and of nothing else: bounds
+    inside structs and lists prune nothing, and their counts made up two thirds of a manifest.
     """
     personal = personal_columns(contract)
     metrics = {
         f"{_METRICS}.column.{column.name}": "truncate(16)"
         for column in raw_schema(contract)
-        if column.name not in personal and not pa.types.is_struct(column.type)
+        if column.name not in personal and not members(column.type)
     }
     return {
         **TABLE_PROPERTIES,

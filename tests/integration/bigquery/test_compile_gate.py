@@ -58,6 +58,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bigquery")]
 def _arrow_type(kind: pa.DataType) -> str:
     if pa.types.is_struct(kind):
         return f"struct<{', '.join(f'{child.name} {_arrow_type(child.type)}' for child in kind)}>"
+    if pa.types.is_list(kind):
+        return f"array<{_arrow_type(kind.value_type)}>"
     for matches, name in (
         (pa.types.is_string, "string"),
         (pa.types.is_integer, "int64"),

@@ -46,6 +46,14 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def _event_time_column(contract: Contract) -> str:
+    return next(
+        field.column
+        for field in contract.column_fields()
+        if contract.event_time in (field.name, field.column)
+    )
+
+
 @dataclass
 class Warehouse:
     """A DuckDB file with raw tables, and what has been committed and pinned in it."""
@@ -118,8 +126,7 @@ class Warehouse:
         if contract.carrier == "sql":
             lineage["_is_deleted"] = False
         if contract.is_event:
-            column = "event_datetime" if "event_datetime" in row else "event_ts"
-            lineage["event_date"] = row[column].date()
+            lineage["event_date"] = row[_event_time_column(contract)].date()
         else:
             lineage["_load_date"] = loaded_at.date()
         return {

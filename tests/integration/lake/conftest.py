@@ -53,6 +53,8 @@ def rates() -> Contract:
 def value(kind: pa.DataType, number: int) -> Any:
     if pa.types.is_struct(kind):
         return {child.name: value(child.type, number) for child in kind}
+    if pa.types.is_list(kind):
+        return [value(kind.value_type, number + item) for item in range(number % 3)]
     plain: dict[Callable[[pa.DataType], bool], Any] = {
         pa.types.is_decimal: Decimal(number) / 8 - 1,
         pa.types.is_integer: number,

@@ -24,6 +24,16 @@ def in_order(rows: pa.Table) -> list[dict[str, Any]]:
     return rows.sort_by(line).to_pylist()
 
 
+def empty_lists(contract: Contract, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as pyiceberg 0.12 reads them: where a list of structs is null, it gives an empty one."""
+    lists = [
+        column.name
+        for column in raw_schema(contract)
+        if pa.types.is_list(column.type) and pa.types.is_struct(column.type.value_type)
+    ]
+    return [row | {name: row[name] or [] for name in lists} for row in rows]
+
+
 @pytest.fixture
 def full_lake(settings: Settings) -> Lake:
     lake = Lake.open(settings)
@@ -50,7 +60,7 @@ def test_every_table_reads_back_what_was_written(
         through_duckdb = in_order(duck.execute(sql).to_arrow_table())
         through_pyiceberg = in_order(full_lake._tables.load(contract).scan().to_arrow())
         stamped = {"_loaded_at", "_load_date"} if contract.carrier != "kafka" else set()
-        assert through_duckdb == through_pyiceberg, contract.name
+        assert empty_lists(contract, through_duckdb) == through_pyiceberg, contract.name
         assert [
             {name: value for name, value in row.items() if name not in stamped}
             for row in through_duckdb

@@ -17,12 +17,12 @@ FILES = sorted(Path(ingestion.contracts.__file__).parent.glob("*/*.json"))
 TABLE_KEYWORDS = {
     *("$schema", "$id", "title", "description", "type", "properties", "required"),
     *("x-source", "x-table", "x-version", "x-carrier", "x-key", "x-event-time", "x-union"),
-    "x-max-bytes",
+    *("x-max-bytes", "x-one-of"),
 }
 FIELD_KEYWORDS = {
     *("type", "description", "format", "enum", "minimum", "maximum", "minLength"),
     *("properties", "required", "x-column", "x-pii", "x-pseudonym", "x-consent", "x-scale"),
-    *("x-length", "x-minimum", "x-maximum", "x-flatten"),
+    *("x-length", "x-minimum", "x-maximum", "x-flatten", "items", "minItems", "x-personal"),
 }
 
 
@@ -33,6 +33,8 @@ def each_field(contract: Contract) -> Iterator[tuple[Field, tuple[Field, ...]]]:
         for field in fields:
             yield field, fields
             yield from walk(field.fields)
+            if field.items is not None:
+                yield from walk((field.items,))
 
     yield from walk(contract.fields)
 
@@ -41,6 +43,8 @@ def each_property(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, prop in node.get("properties", {}).items():
         yield name, prop
         yield from each_property(prop)
+        if "items" in prop:
+            yield from each_property({"properties": {f"{name}[]": prop["items"]}})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -79,6 +83,23 @@ def test_names_that_a_contract_refers_to_exist(contract: Contract) -> None:
         for member in contract.union.members:
             assert names[member].type == "struct"
             assert not names[member].required
+    for name in contract.one_of:
+        assert names[name].type == "struct"
+        assert not names[name].required
+
+
+@pytest.mark.parametrize("contract", all_contracts(), ids=lambda contract: contract.name)
+def test_every_field_is_described(contract: Contract) -> None:
+    assert [field.name for field, _ in each_field(contract) if not field.description] == [
+        "element"
+    ] * sum(field.items is not None for field, _ in each_field(contract))
+
+
+def test_elements_are_not_personal() -> None:
+    """The landing replaces personal values of columns and members, not of elements."""
+    items = {"type": "string", "description": "An address.", "x-pii": "ip"}
+    with pytest.raises(ValueError, match="field addresses"):
+        Field.parse("addresses", {"type": "array", "description": "d", "items": items}, True)
 
 
 @pytest.mark.parametrize("contract", all_contracts(), ids=lambda contract: contract.name)

@@ -52,7 +52,7 @@ def test_an_unknown_table_is_named(source: str, table: str) -> None:
         ({"type": "string"}, False),
         ({"type": ["string", "null"]}, True),
     ],
-    ids=["floats", "arrays", "optional without null", "required with null"],
+    ids=["floats", "arrays without items", "optional without null", "required with null"],
 )
 def test_a_property_that_contracts_do_not_have_is_refused(
     node: dict[str, Any], required: bool

@@ -7,10 +7,18 @@ from pyiceberg.schema import assign_fresh_schema_ids
 
 from ingestion.contracts import Contract, all_contracts, load_contract, raw_schema
 from ingestion.contracts.schema import partition_column
-from ingestion.lake.columns import field_ids, leaf_names, personal_columns, raw_file_schema
+from ingestion.lake.columns import (
+    field_ids,
+    leaf_names,
+    members,
+    personal_columns,
+    raw_file_schema,
+)
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.lake.schema import raw_iceberg_schema, raw_partition_spec, raw_table_properties
 
+TEXT = pa.string()
+ELEMENT = pa.field("element", TEXT)
 CONTRACTS = pytest.mark.parametrize("contract", all_contracts(), ids=lambda contract: contract.name)
 
 
@@ -31,8 +39,7 @@ def test_files_carry_the_ids_of_the_table(contract: Contract) -> None:
             name = f"{prefix}{column.name}"
             written = int(column.metadata[b"PARQUET:field_id"])
             assert written == table.find_field(name).field_id
-            if pa.types.is_struct(column.type):
-                compare(f"{name}.", list(column.type))
+            compare(f"{name}.", members(column.type))
 
     compare("", list(files))
 
@@ -53,6 +60,19 @@ def test_members_are_numbered_after_all_columns() -> None:
         "a.y": 5,
         "c.x": 6,
         "c.y": 7,
+    }
+
+
+def test_the_element_of_a_list_is_numbered_before_its_members() -> None:
+    inner = pa.struct([pa.field("x", pa.int64()), pa.field("y", pa.list_(ELEMENT))])
+    schema = pa.schema([pa.field("a", pa.list_(pa.field("element", inner))), pa.field("b", TEXT)])
+    assert field_ids(schema) == {
+        "a": 1,
+        "b": 2,
+        "a.element": 3,
+        "a.element.x": 4,
+        "a.element.y": 5,
+        "a.element.y.element": 6,
     }
 
 
