@@ -171,3 +171,59 @@ class Conversions(Frame):
     advertiser: Small
     kind: Small
     cents: Ints
+
+
+@dataclass(frozen=True)
+class Requests(Frame):
+    """Bid requests; `number` is the auction's, the same id on another exchange is another one.
+
+    Attributes:
+        exchange: Position in `EXCHANGES`.
+        person: Of the audience, which is larger than the population.
+        phone: Whether the person's second id.
+        known: Whether the exchange passes an id on.
+        device, country: As for impressions.
+        age_band, gender: Positions in `AGE_BANDS` and `GENDERS`; NONE where not said.
+        imps: How many slots are auctioned.
+        formats: Bit n is the position in `FORMATS` of slot n.
+        placement: Position of the placement of slot `main`.
+        main: The slot whose placement is ours.
+        agent: As for impressions.
+    """
+
+    exchange: Small
+    person: Small
+    phone: Flags
+    known: Flags
+    device: Small
+    country: Small
+    age_band: Small
+    gender: Small
+    imps: Small
+    formats: Small
+    placement: Small
+    main: Small
+    agent: Small
+
+
+@dataclass(frozen=True)
+class Bids(Frame):
+    """Our bids; `number` says auction and slot, `price` is a CPM in micro-units."""
+
+    line_item: Small
+    creative: Small
+    price: Ints
+    currency: Small
+
+
+@dataclass(frozen=True)
+class Wins(Frame):
+    """Bids that won; `number` is the bid's, `price` what clears it."""
+
+    price: Ints
+    currency: Small
+
+
+@dataclass(frozen=True)
+class Notices(Frame):
+    """Billing notices; `number` is the bid's."""

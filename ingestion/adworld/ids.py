@@ -6,6 +6,7 @@ number, so that it looks random, is unique by construction, and sorts as its mix
 """
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ Words = NDArray[np.uint64]
 class IdKind(IntEnum):
     """What a number identifies."""
 
+    AUCTION = 0
+    """An auction that rendered none of our creatives; others have their impression's number."""
     IMPRESSION = 1
     CLICK = 2
     CONVERSION = 3
@@ -31,6 +34,40 @@ def numbers(kind: IdKind, day: int, slot: int, count: int) -> Ints:
     """The numbers of `count` things born in one slot of a day."""
     base = (int(kind) << 60) | (day << 48) | (slot << 40)
     return np.arange(count, dtype=np.int64) + base
+
+
+_SLOT_BIT, _EXCHANGE_BIT = 34, 36
+"""Bits 34 to 39 of a position are free: no slot has 17 thousand million events."""
+
+
+def auction_number(number: Ints, exchange: NDArray[Any]) -> Ints:
+    """The number of an auction: ids are unique on their exchange, not over exchanges."""
+    return number | (exchange.astype(np.int64) << _EXCHANGE_BIT)
+
+
+def bid_number(auction: Ints, slot: NDArray[Any]) -> Ints:
+    """The number of the bid on one slot of an auction."""
+    return auction | (slot.astype(np.int64) << _SLOT_BIT)
+
+
+def auction_of(bid: Ints) -> Ints:
+    """The auction of a bid."""
+    return bid & ~np.int64(3 << _SLOT_BIT)
+
+
+def slot_of(bid: Ints) -> Ints:
+    """The slot that a bid is for, from 0."""
+    return (bid >> _SLOT_BIT) & 3
+
+
+def exchange_of(auction_or_bid: Ints) -> Ints:
+    """The exchange of an auction or a bid."""
+    return (auction_or_bid >> _EXCHANGE_BIT) & 3
+
+
+def id_of(auction_or_bid: Ints) -> Ints:
+    """What the text of an auction's id is made from."""
+    return auction_or_bid & ~np.int64(15 << _SLOT_BIT)
 
 
 def mix(values: Ints, salt: int) -> Words:

@@ -49,6 +49,8 @@ CHANNELS = ("display", "video", "social", "native", "search", "ctv")
 FORMATS = ("display", "video")
 DEVICES = ("desktop", "mobile", "tablet", "ctv")
 COUNTRIES = ("DE", "US", "IN", "GB", "JP", "FR", "BR", "NL")
+AGE_BANDS = ("18-24", "25-34", "35-44", "45-54", "55+")
+GENDERS = ("f", "m", "x")
 SIZES = ((300, 250), (970, 250), (728, 90), (320, 50))
 
 HOUSES: tuple[tuple[str, str, int], ...] = (
@@ -449,7 +451,7 @@ class _Builder:
     def people(self) -> None:
         """Profiles of some people, and accounts that join the two ids of a person."""
         count = min(2_000, max(40, self.config.scale // 200))
-        bands, genders = ("18-24", "25-34", "35-44", "45-54", "55+", None), ("f", "m", "x", None)
+        bands, genders = (*AGE_BANDS, None), (*GENDERS, None)
         for n in range(count):
             self.put(
                 "user_profiles",

@@ -12,7 +12,7 @@ Rules that keep the numbers unambiguous:
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from ingestion.adworld.frames import (
     Videos,
     Views,
 )
-from ingestion.adworld.hostile import AD_EVENTS, USER_EVENTS, HostileCase, hostile_cases
+from ingestion.adworld.hostile import AD_EVENTS, USER_EVENTS, HostileCase, Reason, hostile_cases
 from ingestion.adworld.ids import IdKind, hex_texts, mix, numbers
 from ingestion.adworld.traffic import (
     FILE_FIRST_HOUR,
@@ -57,6 +57,21 @@ IN_BETWEEN_HOURS = range(16, 20)
 """Hours of yesterday whose clicks get one before them today."""
 
 F = TypeVar("F", bound=Frame)
+
+
+class Case(Protocol):
+    """A way to be wrong."""
+
+    @property
+    def name(self) -> str:
+        """What is wrong."""
+
+    @property
+    def reason(self) -> Reason:
+        """The class it must fail with."""
+
+
+C = TypeVar("C", bound=Case)
 
 
 @dataclass(frozen=True)
@@ -281,8 +296,8 @@ class _Program:
 
 
 def spread(
-    config: WorldConfig, cases: tuple[HostileCase, ...], slot: int, slots: int
-) -> list[tuple[HostileCase, int]]:
+    config: WorldConfig, cases: tuple[C, ...], slot: int, slots: int
+) -> list[tuple[C, int]]:
     """The cases of one slot out of all the slots of a world, with a number for each record.
 
     Every case comes at least once in the whole world, and about once more for every 200,000

@@ -220,10 +220,8 @@ def _impressions(
     channel = np.array([item.channel for item in market.line_items])[line_item]
     exchange = draw.choice(np.array([0, 1, 2, NONE]), count, p=[0.4, 0.3, 0.2, 0.1])
     priced = (exchange >= 0) | (draw.random(count) < 0.5)
-    currency = np.where(exchange == 2, 2, np.where(exchange == 1, 1, 0))
-    currency = np.where(exchange == NONE, 1, currency)
-    level = np.where(currency == 2, 150, 1)
-    price = (draw.lognormal(14.2, 0.6, count) * level).astype(np.int64)
+    currency = currency_of(exchange)
+    price = prices_of(draw, currency)
     handheld = people.handheld[person] | phone[session]
     device = np.where(channel == 5, 3, np.where(handheld, 1 + (person % 7 == 0), 0))
     country = np.where(draw.random(count) < 0.01, NONE, people.country[person])
@@ -237,7 +235,7 @@ def _impressions(
         phone=phone[session],
         line_item=line_item.astype(np.int32),
         creative=creative.astype(np.int32),
-        placement=_placements(config, draw, day, ad_format).astype(np.int32),
+        placement=placements_of(config, draw, day, ad_format).astype(np.int32),
         exchange=exchange.astype(np.int32),
         price=np.where(priced, price, NONE),
         currency=np.where(priced, currency, NONE).astype(np.int32),
@@ -247,6 +245,17 @@ def _impressions(
         hop=hop.astype(np.int32),
         arm=arm.astype(np.int32),
     )
+
+
+def currency_of(exchange: np.ndarray) -> np.ndarray:
+    """The currency in which an exchange clears; direct buys are in EUR."""
+    return np.where(exchange == NONE, 1, exchange)
+
+
+def prices_of(draw: np.random.Generator, currency: np.ndarray) -> Ints:
+    """Prices of one thousand impressions, in micro-units."""
+    level = np.where(currency == 2, 150, 1)
+    return (draw.lognormal(14.2, 0.6, len(currency)) * level).astype(np.int64)
 
 
 def _written(draw: np.random.Generator, count: int) -> Small:
@@ -288,7 +297,7 @@ def _creatives(
     return table[line_item, arm], arm
 
 
-def _placements(
+def placements_of(
     config: WorldConfig, draw: np.random.Generator, day: int, ad_format: np.ndarray
 ) -> np.ndarray:
     """Any placement of the format that still exists."""

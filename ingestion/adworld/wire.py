@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from ingestion.adworld.config import WorldConfig
+from ingestion.adworld.exchange.auctions import bid_of_impression, rendered_slot
 from ingestion.adworld.frames import (
     NONE,
     Actions,
@@ -66,7 +67,18 @@ PLACES = (
     ("-23.55", "-46.63"),
     ("52.37", "4.90"),
 )
-REGIONS = ("BE", "NY", "MH", "ENG", "13", "IDF", "SP", "NH")
+REGIONS = (
+    ("BE", "BY"),
+    ("NY", "CA"),
+    ("MH", "KA"),
+    ("ENG", "SCT"),
+    ("13", "27"),
+    ("IDF", "ARA"),
+    ("SP", "RJ"),
+    ("NH", "ZH"),
+)
+"""Two regions a country; a person lives in one of them."""
+
 PRODUCT_NAMES = ("Wireless Mouse", "Bluetooth Headphones", "Mechanical Keyboard", "Café Lamp 💡")
 OFFSETS_MINUTES = (0, 120, 330, -240, 0)
 OFFSET_TEXTS = ("Z", "+02:00", "+05:30", "-04:00", "-00:00")
@@ -112,7 +124,7 @@ def user_text(texts: Texts, person: int, phone: bool) -> str:
     return texts.users[person] + "m" if phone else texts.users[person]
 
 
-def _address(texts: Texts, person: int, agent: int) -> str:
+def address_of(texts: Texts, person: int, agent: int) -> str:
     """Bots of the second and third kind sit in data centres."""
     return f"198.51.100.{person % 250 + 1}" if agent >= 2 else texts.addresses[person]
 
@@ -157,10 +169,12 @@ def _impression_payloads(config: WorldConfig, rows: Impressions) -> Iterable[dic
     market = texts.market
     channels = [CHANNELS[item.channel] for item in market.line_items]
     formats = [FORMATS[item.ad_format] for item in market.line_items]
-    auctions = hex_texts(mix(rows.number, config.seed + 1))
+    bids = bid_of_impression(rows.number, rows.exchange)
     columns = zip(
         number_texts(config, "imp-", rows.number),
-        auctions,
+        hex_texts(mix(rows.number, config.seed + 1)),
+        hex_texts(mix(bids, config.seed + 1)),
+        rendered_slot(rows.number).tolist(),
         *(
             column.tolist()
             for column in (
@@ -184,6 +198,8 @@ def _impression_payloads(config: WorldConfig, rows: Impressions) -> Iterable[dic
     for (
         impression_id,
         auction,
+        bid,
+        slot,
         person,
         device,
         phone,
@@ -205,17 +221,17 @@ def _impression_payloads(config: WorldConfig, rows: Impressions) -> Iterable[dic
             "impression_id": impression_id,
             "exchange": EXCHANGES[exchange] if bought else None,
             "auction_id": auction if bought else None,
-            "imp_id": "1" if bought else None,
-            "bid_id": "bid-" + auction if bought else None,
+            "imp_id": str(slot + 1) if bought else None,
+            "bid_id": "bid-" + bid if bought else None,
             "line_item_id": market.line_items[line_item].line_item_id,
             "creative_id": market.creative_ids[creative],
             "placement_id": market.placement_ids[placement],
             # Some producers send the id of people who do not consent; it must not be kept.
             "user_id": user_text(texts, person, phone) if personal or person % 2 else None,
-            "ip": _address(texts, person, agent),
+            "ip": address_of(texts, person, agent),
             "user_agent": BOTS[agent] or AGENTS[person % 4],
             "country": COUNTRIES[country] if country != NONE else None,
-            "region": REGIONS[country] if country != NONE else None,
+            "region": REGIONS[country][person % 2] if country != NONE else None,
             "latitude": latitude,
             "longitude": longitude,
             "device_type": DEVICES[device],
@@ -341,7 +357,7 @@ def _click_payloads(config: WorldConfig, rows: Clicks) -> Iterable[dict[str, Any
             "click_id": click_id,
             "impression_id": impression_id,
             "user_id": user_text(texts, person, phone) if personal else None,
-            "ip": _address(texts, person, agent),
+            "ip": address_of(texts, person, agent),
             "user_agent": BOTS[agent] or AGENTS[person % 4],
             "landing_url": f"https://advertiser{advertiser + 1}.example/?click={person}",
         }
