@@ -33,6 +33,7 @@ from ingestion.adworld.hostile import (
     hostile_cases,
 )
 from ingestion.adworld.ids import IdKind, numbers
+from ingestion.adworld.ledger import Fate
 from ingestion.adworld.program import F, sample, spread
 from ingestion.adworld.traffic import ADDED, as_in_file, batch_of, conversions_of, shifted
 from ingestion.contracts import load_contract
@@ -42,9 +43,13 @@ Flavour = Literal["whole", "again", "copy", "version", "cut off", "changed heade
 
 FILE_TABLES: tuple[FileTable, ...] = ("impressions", "clicks", "conversions")
 TABLE_NAMES = {"impressions": IMPRESSIONS, "clicks": CLICKS, "conversions": CONVERSIONS}
-LOADED: frozenset[Flavour] = frozenset({"whole", "version", "resent"})
-REPEATED: frozenset[Flavour] = frozenset({"again", "copy"})
-FAILED: frozenset[Flavour] = frozenset({"cut off", "changed header"})
+FATES: dict[Flavour, Fate] = {
+    "again": "repeated",
+    "copy": "repeated",
+    "cut off": "failed",
+    "changed header": "failed",
+}
+"""What becomes of files of a flavour; the others are loaded."""
 
 LATE_HOUR = 22
 AGAIN_HOUR = 3
@@ -72,6 +77,16 @@ class Drop:
     of_day: int
     hour: int
     flavour: Flavour
+
+    @property
+    def source_table(self) -> str:
+        """The table as the key names it."""
+        return TABLE_NAMES[self.table]
+
+    @property
+    def fate(self) -> Fate:
+        """What becomes of it."""
+        return FATES.get(self.flavour, "loaded")
 
     def name(self, config: WorldConfig) -> str:
         """The file's name."""
@@ -143,7 +158,7 @@ def rows_of(config: WorldConfig, drop: Drop) -> FileRows:
         frames += _added(config, drop)
     slots = config.days * 24 // config.file_hours
     slot = ((drop.of_day - 1) * 24 + drop.hour) // config.file_hours
-    hostile = spread(config, hostile_cases(TABLE_NAMES[drop.table]), slot, slots)
+    hostile = spread(config, hostile_cases(drop.source_table), slot, slots)
     return FileRows(type(frames[0]).join(frames), hostile)
 
 

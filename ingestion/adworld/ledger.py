@@ -7,26 +7,32 @@ parts and from nothing else that the platform could have touched.
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from ingestion.adworld.config import WorldConfig
-from ingestion.adworld.files import (
-    FAILED,
-    LOADED,
-    REPEATED,
-    TABLE_NAMES,
-    Drop,
-    FileRows,
-    supersedes,
-)
 from ingestion.adworld.frames import Frame, Ints
-from ingestion.adworld.program import Hour
+from ingestion.adworld.program import Case, Hour
 
 Carrier = Literal["stream", "files"]
+Fate = Literal["loaded", "repeated", "failed"]
+
+
+class DroppedRows(Protocol):
+    """What a file holds: good rows, and hostile ones."""
+
+    @property
+    def frame(self) -> Frame:
+        """The good rows."""
+
+    @property
+    def hostile(self) -> Sequence[tuple[Case, int]]:
+        """The hostile ones, each with its number."""
+
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "Impressions": (
@@ -37,6 +43,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "placement",
         "country",
         "device",
+        "exchange",
         "price",
         "currency",
         "drift",
@@ -56,6 +63,23 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "drift",
     ),
     "Conversions": ("number", "ts", "advertiser", "kind", "cents"),
+    "Requests": (
+        "number",
+        "ts",
+        "person",
+        "phone",
+        "known",
+        "device",
+        "country",
+        "age_band",
+        "gender",
+        "imps",
+        "formats",
+        "drift",
+    ),
+    "Bids": ("number", "ts", "line_item", "creative", "price", "currency", "drift"),
+    "Wins": ("number", "ts", "price", "currency"),
+    "Notices": ("number", "ts"),
 }
 """What the key needs of every kind of event."""
 
@@ -101,16 +125,11 @@ class LedgerPart:
         for case, _ in hour.hostile:
             self.counts[f"failed|{case.table}|{case.reason}"] += 1
 
-    def add_file(self, config: WorldConfig, drop: Drop, rows: FileRows) -> None:
+    def add_file(self, table: str, fate: Fate, rows: DroppedRows, *, supersedes: bool) -> None:
         """Note a dropped file: its rows if it can be loaded, and its fate."""
-        table = TABLE_NAMES[drop.table]
-        if drop.flavour in FAILED:
-            self.counts[f"files_failed|{table}"] += 1
-        elif drop.flavour in REPEATED:
-            self.counts[f"files_repeated|{table}"] += 1
-        elif drop.flavour in LOADED:
-            self.counts[f"files_loaded|{table}"] += 1
-            self.counts[f"files_superseded|{table}"] += supersedes(config, drop)
+        self.counts[f"files_{fate}|{table}"] += 1
+        if fate == "loaded":
+            self.counts[f"files_superseded|{table}"] += supersedes
             self.add(rows.frame)
             for case, _ in rows.hostile:
                 self.counts[f"failed|{table}|{case.reason}"] += 1

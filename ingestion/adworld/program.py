@@ -295,9 +295,7 @@ class _Program:
 # ---------------------------------------------------------------- hostile records
 
 
-def spread(
-    config: WorldConfig, cases: tuple[C, ...], slot: int, slots: int
-) -> list[tuple[C, int]]:
+def spread(config: WorldConfig, cases: tuple[C, ...], slot: int, slots: int) -> list[tuple[C, int]]:
     """The cases of one slot out of all the slots of a world, with a number for each record.
 
     Every case comes at least once in the whole world, and about once more for every 200,000

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingestion.adworld.config import WorldConfig
-from ingestion.adworld.files import content_of, drops_of, rows_of
+from ingestion.adworld.files import content_of, drops_of, rows_of, supersedes
 from ingestion.adworld.key import Answer, answers
 from ingestion.adworld.ledger import LedgerPart, open_ledger
 from ingestion.adworld.program import TOPICS, Message, hours_of
@@ -73,7 +73,12 @@ class GeneratedDay:
             rows = rows_of(self.config, drop)
             if rows:
                 yield drop.name(self.config), content_of(self.config, drop, rows)
-                self.dropped.add_file(self.config, drop, rows)
+                self.dropped.add_file(
+                    drop.source_table,
+                    drop.fate,
+                    rows,
+                    supersedes=supersedes(self.config, drop),
+                )
 
     def save_stream(self, ledger: Path) -> None:
         """Write the ledger of the messages."""

@@ -33,12 +33,9 @@ from ingestion.adworld.frames import (
 from ingestion.adworld.ids import (
     IdKind,
     auction_number,
-    auction_of,
     bid_number,
-    exchange_of,
     id_of,
     numbers,
-    slot_of,
 )
 from ingestion.adworld.market import AGE_BANDS, FORMATS, GENDERS, market_of, weights_of
 from ingestion.adworld.traffic import (
@@ -319,10 +316,11 @@ class _Slot:
         """A line item in flight for each slot, by format, and one of its creatives."""
         items = market_of(self.config).line_items
         weights = weights_of(items, (self.day - 1) * 24 + min(self.slot, 23))
+        formats = np.array([item.ad_format for item in items])
         drawn, arm = self.draw.random(len(ad_format)), self.draw.integers(0, 60, len(ad_format))
         line_item = np.zeros(len(ad_format), np.int64)
         for value in range(len(FORMATS)):
-            fitting = np.array([w * (i.ad_format == value) for w, i in zip(weights, items)])
+            fitting = weights * (formats == value)
             chosen = np.searchsorted(np.cumsum(fitting / fitting.sum()), drawn)
             line_item = np.where(ad_format == value, chosen.clip(0, len(items) - 1), line_item)
         creatives = [items[n].creatives for n in line_item.tolist()]

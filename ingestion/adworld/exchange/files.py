@@ -11,7 +11,7 @@ held back (see `auctions`) are in a file of a later day and in no other.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,7 @@ from ingestion.adworld.exchange.wire import (
 )
 from ingestion.adworld.files import file_of_hour
 from ingestion.adworld.frames import Frame, Small
+from ingestion.adworld.ledger import Fate
 from ingestion.adworld.program import F, sample, spread
 from ingestion.adworld.traffic import ADDED, LATE, OLD, shifted
 
@@ -54,9 +55,14 @@ _PARTS = {
     "billing_notices": ("notices", "notices_late"),
 }
 
-LOADED: frozenset[Flavour] = frozenset({"whole", "version", "extra", "resent"})
-REPEATED: frozenset[Flavour] = frozenset({"again", "copy"})
-FAILED: frozenset[Flavour] = frozenset({"cut off", "bad block", "retyped"})
+FATES: dict[Flavour, Fate] = {
+    "again": "repeated",
+    "copy": "repeated",
+    "cut off": "failed",
+    "bad block": "failed",
+    "retyped": "failed",
+}
+"""What becomes of files of a flavour; the others are loaded."""
 
 EXTRA_HOUR = 19
 AGAIN_HOUR = 3
@@ -85,6 +91,11 @@ class AuctionDrop:
     def source_table(self) -> str:
         """The table as the key names it."""
         return f"{SOURCE}.{self.table}"
+
+    @property
+    def fate(self) -> Fate:
+        """What becomes of it."""
+        return FATES.get(self.flavour, "loaded")
 
     def name(self, config: WorldConfig) -> str:
         """The file's name."""
@@ -160,7 +171,8 @@ def content_of(config: WorldConfig, drop: AuctionDrop, rows: AuctionRows) -> byt
     if retyped:
         records = [{**record, RETYPED_FIELD: str(record[RETYPED_FIELD])} for record in records]
     schema = schema_of(drop.table, extra=drop.flavour == "extra", retyped=retyped)
-    content = avro_file(drop.table, schema, records, drop.name(config))
+    marked = replace(drop, flavour="whole") if drop.flavour == "copy" else drop
+    content = avro_file(drop.table, schema, records, marked.name(config))
     if drop.flavour == "cut off":
         return cut_off(content)
     return with_bad_block(content) if drop.flavour == "bad block" else content
@@ -185,8 +197,8 @@ def _frames(config: WorldConfig, drop: AuctionDrop) -> Iterator[Frame]:
     for slot, hour in _SLOT_HOURS.items():
         if hour in hours:
             yield in_time(day, slot)
-    for slot in {HELD_SLOT, *LATE_SLOTS}:
-        for days in range(1, MOST_DAYS_LATE + 1):
+    for slot, most in _late_slots(drop.table):
+        for days in range(1, most + 1):
             if slot in hours and day > days:
                 frame, late = part(day - days, slot)
                 yield frame.take(late == days)
@@ -196,6 +208,13 @@ def _frames(config: WorldConfig, drop: AuctionDrop) -> Iterator[Frame]:
         yield _conflicting(config, draw, in_time(day - 1, 0), day - 1)
     if drop.flavour == "version":
         yield in_time(drop.day, ADDED)
+
+
+def _late_slots(table: AuctionTable) -> list[tuple[int, int]]:
+    """Slots whose records come late, and by how many days at most."""
+    if table == "billing_notices":
+        return [(slot, MOST_DAYS_LATE) for slot in LATE_SLOTS]
+    return [(HELD_SLOT, 1)]
 
 
 def _part(auctions: Auctions, table: AuctionTable) -> tuple[Frame, Small]:

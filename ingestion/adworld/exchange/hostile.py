@@ -163,9 +163,7 @@ _NOTICE_FAULTS: tuple[tuple[str, str, object], ...] = (
 )
 
 
-def _changed(
-    lawful: Callable[[int], Record], path: str, value: object
-) -> Callable[[int], Record]:
+def _changed(lawful: Callable[[int], Record], path: str, value: object) -> Callable[[int], Record]:
     """The lawful record with another value at a path; numbers stand for elements."""
 
     def build(n: int) -> Record:

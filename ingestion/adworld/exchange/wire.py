@@ -16,7 +16,7 @@ import orjson
 
 from ingestion.adworld.config import WorldConfig
 from ingestion.adworld.frames import NONE, Bids, Frame, Notices, Requests, Wins
-from ingestion.adworld.ids import auction_of, exchange_of, hex_texts, id_of, mix, slot_of
+from ingestion.adworld.ids import exchange_of, hex_texts, id_of, mix, slot_of
 from ingestion.adworld.market import (
     AGE_BANDS,
     COUNTRIES,
@@ -27,7 +27,7 @@ from ingestion.adworld.market import (
     Market,
     market_of,
 )
-from ingestion.adworld.traffic import CLEARING, EXCHANGES, currency_of
+from ingestion.adworld.traffic import CLEARING, EXCHANGES
 from ingestion.adworld.wire import AGENTS, BOTS, PLACES, REGIONS, address_of, texts_of
 from ingestion.contracts import load_contract
 from ingestion.contracts.avro import avro_schema
