@@ -132,11 +132,11 @@ def drops_of(config: WorldConfig, day: int) -> Iterator[AuctionDrop]:
         for table, hour in broken(day - 1):
             yield AuctionDrop(day, table, day - 1, file_of_hour(config, hour), "resent")
     special: dict[tuple[str, int], Flavour] = {
-        (table, file_of_hour(config, EXTRA_HOUR)): "extra" for table in EXTRA_FIELDS
-    } | {
         (table, file_of_hour(config, hour)): flavour
         for (table, hour), flavour in broken(day).items()
     }
+    for table_name in EXTRA_FIELDS:
+        special[table_name, file_of_hour(config, EXTRA_HOUR)] = "extra"
     for hour in range(0, 24, config.file_hours):
         for table in AUCTION_TABLES:
             yield AuctionDrop(day, table, day, hour, special.get((table, hour), "whole"))
