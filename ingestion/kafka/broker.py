@@ -33,6 +33,7 @@ _HOST = "127.0.0.1"
 _PROBE_TOPIC = "adx-probe"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.05
 _LOG_BYTES = 10 * 1024 * 1024
 _START_TIME_TOLERANCE = 2.0
 """Seconds by which the reported start time of one process may differ when the clock is set."""
@@ -83,11 +84,9 @@ def stop_broker(settings: Settings) -> bool:
         if process is None:
             return False
         process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
+        if not _ends(process):
             process.kill()  # acknowledged records are with the kernel: nothing is lost
-            process.wait(_STOP_SECONDS)
+            _ends(process)
         _pid_file(settings).unlink()
         return True
 
@@ -256,6 +255,20 @@ def _process(settings: Settings) -> psutil.Process | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.Error):
         return None
     return process if same and ours and _is_alive(process) else None
+
+
+def _ends(process: psutil.Process) -> bool:
+    """Wait for a process to end.
+
+    `psutil.Process.wait` would wait in vain for a broker whose starter still runs and does not look
+    after its children: to it a zombie is still there.
+    """
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _is_alive(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -60,6 +60,26 @@ def test_records_survive_a_restart_and_a_second_start_changes_nothing(
     }
 
 
+def test_a_broker_whose_starter_does_not_look_after_it_can_be_stopped(settings: Settings) -> None:
+    start = (
+        "import sys; from ingestion.kafka import start_broker; "
+        "from ingestion.settings import Settings; "
+        "start_broker(Settings.model_validate_json(sys.argv[1])); print('started', flush=True); "
+        "sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start, settings.model_dump_json()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == "started\n"
+        assert stop_broker(settings)  # to its starter it is a zombie now
+        assert not broker_status(settings).running
+        assert starter.poll() is None
+
+
 def test_a_port_that_is_taken_is_named(settings: Settings) -> None:
     host, port = settings.kafka_bootstrap.split(":")
     with socket.create_server((host, int(port))):
