@@ -5,7 +5,6 @@ can only load extensions by name (dbt) gets a folder laid out as DuckDB expects 
 `extension_folder` and the connection option `extension_directory`.
 """
 
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -15,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.contracts import Contract, raw_schema
-from ingestion.errors import AdxError, ExitCode
+from ingestion.duckdb_extensions import extension_file
 from ingestion.lake.durable import local_path, make_folder
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.settings import Settings
@@ -59,7 +58,7 @@ def connect(
         ":memory:" if database is None else str(database), read_only=read_only
     )
     for name in EXTENSIONS:
-        connection.execute(f"load {_text(str(_extension_file(name)))}")
+        connection.execute(f"load {_text(str(extension_file(name)))}")
     session = SESSION | {
         "threads": str(settings.duckdb_threads),
         "memory_limit": settings.duckdb_memory,
@@ -79,7 +78,7 @@ def extension_folder(settings: Settings) -> Path:
     inner = folder / f"v{duckdb.__version__}" / str(platform[0] if platform else "")
     make_folder(inner)
     for name in EXTENSIONS:
-        source = _extension_file(name)
+        source = extension_file(name)
         link = inner / source.name
         if not link.is_symlink() or link.readlink() != source:
             fresh = inner / f".{source.name}.{os.getpid()}"
@@ -87,20 +86,6 @@ def extension_folder(settings: Settings) -> Path:
             fresh.symlink_to(source)
             fresh.rename(link)
     return folder
-
-
-def _extension_file(name: str) -> Path:
-    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
-    for place in spec.submodule_search_locations or () if spec is not None else ():
-        version = f"v{duckdb.__version__}"
-        path = Path(place) / "extensions" / version / f"{name}.duckdb_extension"
-        if path.is_file():
-            return path
-    raise AdxError(
-        f"DuckDB {duckdb.__version__} finds no package with its extension {name}.",
-        remedy=f"Run `uv sync`; it installs duckdb-extension-{name}=={duckdb.__version__}.",
-        exit_code=ExitCode.CONFIGURATION,
-    )
 
 
 def relation_sql(contract: Contract, metadata_location: str, rows: Rows = "all") -> str:

@@ -1,5 +1,6 @@
 """The landing core: bytes in, typed rows or failed rows out; nothing vanishes."""
 
+from ingestion.landing.avro_files import land_avro_file
 from ingestion.landing.context import LandingContext
 from ingestion.landing.csv_files import land_csv_file
 from ingestion.landing.jsonl import land_jsonl_file
@@ -13,6 +14,7 @@ __all__ = [
     "LandingContext",
     "Tally",
     "land_arrow",
+    "land_avro_file",
     "land_csv_file",
     "land_json",
     "land_jsonl_file",

@@ -61,17 +61,23 @@ def rules(field: Field, text: str, typed: str, quote: str = "") -> list[str]:
         typed: SQL expression of its typed value.
         quote: What stands around the text of everything but numbers and booleans.
     """
-    conditions = _form(field, text, typed, quote)
-    if field.minimum is not None:
-        conditions.append(f"{typed} >= {field.minimum}")
-    if field.maximum is not None:
-        conditions.append(f"{typed} <= {field.maximum}")
+    conditions = [*_form(field, text, typed, quote), *bounds(field, typed)]
     if field.length is not None:
         conditions.append(f"length({text}) = {field.length + 2 * len(quote)}")
     if field.min_length:
         conditions.append(f"length({text}) >= {field.min_length + 2 * len(quote)}")
     if field.pii == "ip":
         conditions.append(_matches(text, _IPV4, quote))
+    return conditions
+
+
+def bounds(field: Field, typed: str) -> list[str]:
+    """Conditions of which none is false for a number that is not too small or too great."""
+    conditions = []
+    if field.minimum is not None:
+        conditions.append(f"{typed} >= {field.minimum}")
+    if field.maximum is not None:
+        conditions.append(f"{typed} <= {field.maximum}")
     return conditions
 
 

@@ -2,10 +2,11 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingestion.contracts import Field
+from ingestion.landing.json_text import without_personal
 from ingestion.landing.keys import hmac_hex
 from ingestion.landing.values import parse_ip
 
@@ -31,10 +32,19 @@ def to_columns(fields: Iterable[Field], values: Mapping[str, Any], key: bytes) -
                     None if value is None else to_columns(field.fields, value, key)
                 )
             continue
+        if field.items is not None:
+            columns[field.column] = None if value is None else _elements(field.items, value, key)
+            continue
         if field.consent is not None and not _has_consent(values, field.consent):
             value = None
         columns |= _protect(field, value, key)
     return columns
+
+
+def _elements(items: Field, values: Sequence[Any], key: bytes) -> list[Any]:
+    if items.type != "struct":
+        return list(values)
+    return [to_columns(items.fields, value, key) for value in values]
 
 
 def _protect(field: Field, value: Any, key: bytes) -> dict[str, Any]:
@@ -47,6 +57,8 @@ def _protect(field: Field, value: Any, key: bytes) -> dict[str, Any]:
         return columns
     if field.pseudonym is not None:
         columns[field.pseudonym] = hmac_hex(key, value)
+    if field.personal:
+        columns[field.column] = without_personal(value, field.personal, key)
     if field.pii == "id":
         columns[field.column] = hmac_hex(key, value)
     elif field.pii == "url":

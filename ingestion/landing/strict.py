@@ -17,17 +17,17 @@ from functools import cache
 from typing import Any, cast
 
 from ingestion.contracts import Contract, Field
+from ingestion.landing.json_text import MAX_DEPTH, Number
 from ingestion.landing.values import (
-    Number,
     check_json_type,
     convert,
     describe,
     missing,
     read_text,
+    wrong_value,
 )
 from ingestion.landing.verdict import Verdict, Violation
 
-MAX_DEPTH = 32
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SAFE_CAUSE = re.compile(r"[A-Za-z' ,]+")
 
@@ -60,6 +60,25 @@ def judge_texts(contract: Contract, texts: list[str]) -> Verdict:
     record = {field.name: text or None for field, text in zip(contract.fields, texts, strict=True)}
     try:
         return _judge(contract.fields, contract, record, read_text, None)
+    except Violation as violation:
+        return Verdict(failure=violation.failure)
+
+
+def judge_record(
+    contract: Contract, record: Mapping[str, Any], reader: Reader, size: int
+) -> Verdict:
+    """The verdict on one nested record of a carrier with types of its own.
+
+    Args:
+        contract: The contract of its table.
+        record: Its values by wire name, structs as dictionaries and arrays as lists.
+        reader: Knows the types of the carrier.
+        size: Its length in bytes.
+    """
+    try:
+        _check_size(contract, size)
+        _check_characters(dict(record))
+        return _judge(contract.fields, contract, dict(record), reader, None)
     except Violation as violation:
         return Verdict(failure=violation.failure)
 
@@ -116,12 +135,35 @@ def drift(contract: Contract, value: bytes | None) -> dict[str, Any] | None:
     return extras
 
 
+def unknown_fields(
+    contract: Contract, record: Mapping[str, Any], size: int
+) -> dict[str, Any] | None:
+    """The unknown fields of a nested record whose declared values are known to be right.
+
+    Returns:
+        Dotted path to value; None if the record needs a verdict, because it is too long or a text
+        in it is none of ours.
+    """
+    try:
+        _check_size(contract, size)
+        _check_characters(dict(record))
+    except Violation:
+        return None
+    extras: dict[str, Any] = {}
+    _find_extras(contract.fields, dict(record), "", extras)
+    return extras
+
+
 def _has_objects(fields: tuple[Field, ...], record: dict[str, Any]) -> bool:
-    found = ((field, record.get(field.name)) for field in fields if field.type == "struct")
-    return all(
-        value is None or (isinstance(value, dict) and _has_objects(field.fields, value))
-        for field, value in found
-    )
+    return all(_has_object(field, record.get(field.name)) for field in fields)
+
+
+def _has_object(field: Field, value: Any) -> bool:
+    if value is None:
+        return True
+    if field.items is not None:
+        return isinstance(value, list) and all(_has_object(field.items, item) for item in value)
+    return field.type != "struct" or (isinstance(value, dict) and _has_objects(field.fields, value))
 
 
 def _judge(
@@ -139,6 +181,8 @@ def _judge(
     values = _check_values(fields, typed, "")
     if contract.union is not None:
         _check_union(contract, values)
+    if contract.one_of:
+        _check_one_of(contract, values)
     extras: dict[str, Any] = {}
     _find_extras(fields, record, "", extras)
     return Verdict(values, extras)
@@ -148,19 +192,23 @@ def _check_types(
     fields: tuple[Field, ...], record: dict[str, Any], prefix: str, reader: Reader
 ) -> dict[str, Any]:
     """Types and required fields of an object; every declared field gets an entry."""
-    typed: dict[str, Any] = {}
-    for field in fields:
-        path = prefix + field.name
-        found = record.get(field.name)
-        if found is None:
-            if field.required:
-                raise missing(path)
-            typed[field.name] = None
-            continue
-        typed[field.name] = reader(field, path, found)
-        if field.type == "struct":
-            typed[field.name] = _check_types(field.fields, found, f"{path}.", reader)
-    return typed
+    return {
+        field.name: _check_type(field, prefix + field.name, record.get(field.name), reader)
+        for field in fields
+    }
+
+
+def _check_type(field: Field, path: str, found: Any, reader: Reader) -> Any:
+    if found is None:
+        if field.required:
+            raise missing(path)
+        return None
+    value = reader(field, path, found)
+    if field.type == "struct":
+        return _check_types(field.fields, found, f"{path}.", reader)
+    if field.items is not None:
+        return [_check_type(field.items, path, element, reader) for element in found]
+    return value
 
 
 def _find_extras(
@@ -170,8 +218,14 @@ def _find_extras(
     declared = set()
     for field in fields:
         declared.add(field.name)
-        if field.type == "struct" and record.get(field.name) is not None:
-            _find_extras(field.fields, record[field.name], f"{prefix}{field.name}.", extras)
+        found, path = record.get(field.name), f"{prefix}{field.name}."
+        if found is None:
+            continue
+        if field.type == "struct":
+            _find_extras(field.fields, found, path, extras)
+        elif field.items is not None and field.items.type == "struct":
+            for place, element in enumerate(found):
+                _find_extras(field.items.fields, element, f"{path}{place}.", extras)
     for key, value in record.items():
         if key not in declared:
             extras[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = value
@@ -179,16 +233,32 @@ def _find_extras(
 
 def _check_values(fields: tuple[Field, ...], typed: dict[str, Any], prefix: str) -> dict[str, Any]:
     """Values of an object whose types are right."""
-    values: dict[str, Any] = {}
-    for field in fields:
-        path, value = prefix + field.name, typed[field.name]
-        if value is not None:
-            if field.type == "struct":
-                value = _check_values(field.fields, value, f"{path}.")
-            else:
-                value = convert(field, path, value)
-        values[field.name] = value
-    return values
+    return {
+        field.name: _check_value(field, prefix + field.name, typed[field.name]) for field in fields
+    }
+
+
+def _check_value(field: Field, path: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.type == "struct":
+        return _check_values(field.fields, value, f"{path}.")
+    if field.items is not None:
+        if len(value) < field.min_items:
+            raise wrong_value(field, path, value)
+        return [_check_value(field.items, path, element) for element in value]
+    return convert(field, path, value)
+
+
+def _check_one_of(contract: Contract, values: dict[str, Any]) -> None:
+    filled = [name for name in contract.one_of if values[name] is not None]
+    if len(filled) != 1:
+        names = " and ".join(contract.one_of)
+        raise Violation(
+            "contract",
+            contract.one_of[0],
+            f"{len(filled)} of {names} are filled; the contract allows exactly one.",
+        )
 
 
 def _check_union(contract: Contract, values: dict[str, Any]) -> None:
@@ -301,7 +371,7 @@ def _names(contract: Contract) -> frozenset[str]:
     def walk(fields: tuple[Field, ...]) -> Iterator[str]:
         for field in fields:
             yield field.name
-            yield from walk(field.fields)
+            yield from walk(field.fields if field.items is None else field.items.fields)
 
     return frozenset(walk(contract.fields))
 

@@ -58,6 +58,15 @@ class Leaf:
         return self.field.column == "_event_id"
 
     @property
+    def is_made_apart(self) -> bool:
+        """Whether its column is made beside the query: elements, and texts with a grammar."""
+        return self.field.items is not None or self.field.type == "json"
+
+    def named(self, column: str) -> str:
+        """Under which name `assemble` finds one of its raw columns."""
+        return f"{self.number}{_FINISHED}{column}"
+
+    @property
     def is_kept_as_sent(self) -> bool:
         """Whether its text goes to the lake as it is."""
         field = self.field
@@ -103,9 +112,14 @@ class Node:
                 yield from member.nodes
 
 
-@cache
 def tree(contract: Contract) -> Node:
     """The contract's declared fields, numbered."""
+    return grown(contract.fields)
+
+
+@cache
+def grown(fields: tuple[Field, ...]) -> Node:
+    """The fields of a contract, or of the elements of an array, numbered; an array is a leaf."""
     count = 0
 
     def grow(field: Field, path: tuple[str, ...]) -> Leaf | Node:
@@ -116,7 +130,7 @@ def tree(contract: Contract) -> Node:
             return Leaf(number, field, below)
         return Node(number, field, below, tuple(grow(child, below) for child in field.fields))
 
-    return Node(0, None, (), tuple(grow(field, ()) for field in contract.fields))
+    return Node(0, None, (), tuple(grow(field, ()) for field in fields))
 
 
 def required_rules(node: Node, column: str) -> list[str]:
@@ -171,12 +185,14 @@ def columns(root: Node, quoted_column: str | None) -> list[str]:
     """
     selected = []
     for leaf in root.leaves:
+        if leaf.is_made_apart:
+            continue
         if quoted_column is not None and leaf.is_kept_as_sent:
             name = f"{leaf.number}{_IN_QUOTES}{leaf.field.column}"
             selected.append(f'{quoted_column}{leaf.number} as "{name}"')
         else:
             selected += [
-                f'{expression} as "{leaf.number}{_FINISHED}{name}"'
+                f'{expression} as "{leaf.named(name)}"'
                 for name, expression in _leaf_columns(root, leaf)
             ]
     return [*selected, *(node.present for node in root.nodes)]
@@ -195,8 +211,17 @@ def assemble(contract: Contract, found: pa.Table) -> dict[str, pa.Array]:
 
     Args:
         contract: The contract.
-        found: What `columns` selected.
+        found: What `columns` selected, and what was made apart.
     """
+    made = assembled(tree(contract), found)
+    for field in contract.fields:
+        if contract.event_time in (field.name, field.column):
+            made["event_date"] = made[field.column].cast(pa.date32())
+    return made
+
+
+def assembled(root: Node, found: pa.Table) -> dict[str, pa.Array]:
+    """The columns of some fields from those of a query."""
     leaves: dict[int, dict[str, pa.Array]] = {}
     for name in found.column_names:
         if (selected := _SELECTED.fullmatch(name)) is not None:
@@ -205,13 +230,8 @@ def assemble(contract: Contract, found: pa.Table) -> dict[str, pa.Array]:
                 array = pc.binary_slice(array.cast(pa.binary()), 1, -1).cast(pa.string())
             leaves.setdefault(int(selected[1]), {})[selected[3]] = array
     made: dict[str, pa.Array] = {}
-    for member in tree(contract).members:
+    for member in root.members:
         made |= _arrays(found, leaves, member)
-        if isinstance(member, Leaf) and contract.event_time in (
-            member.field.name,
-            member.field.column,
-        ):
-            made["event_date"] = made[member.field.column].cast(pa.date32())
     return made
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingestion.contracts import Field
+from ingestion.landing.json_text import Number, is_json_object
 from ingestion.landing.verdict import Violation
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -34,23 +35,10 @@ _ALLOWED = {
     "dec": "a decimal as text, with at most 29 digits before and 9 after the point",
     "ts": "an RFC 3339 timestamp with a zone, at most 6 decimals, from 2000 to 2099",
     "date": "a calendar date as YYYY-MM-DD",
+    "json": "the JSON text of an object",
     "struct": "an object",
+    "array": "an array",
 }
-
-
-class Number:
-    """A JSON number that is no 64-bit integer, kept as it was written."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Number) and other.text == self.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
 
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -59,6 +47,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (int, "a whole number"),
     (dict, "an object"),
     (list, "an array"),
+    (bytes, "bytes"),
     (datetime, "a timestamp"),
     (date, "a date"),
     ((Number, float, Decimal), "a number"),
@@ -87,6 +76,8 @@ def allowed(field: Field) -> str:
         words += f", at least {field.minimum}"
     if field.maximum is not None:
         words += f", at most {field.maximum}"
+    if field.min_items:
+        words += f" of at least {field.min_items} elements"
     return words if field.required else f"{words}, or null"
 
 
@@ -122,6 +113,8 @@ def check_json_type(field: Field, path: str, found: object) -> None:
             fits = isinstance(found, bool)
         case "struct":
             fits = isinstance(found, dict)
+        case "array":
+            fits = isinstance(found, list)
         case _:
             fits = isinstance(found, str)
     if not fits:
@@ -150,7 +143,7 @@ def convert(field: Field, path: str, value: Any) -> Any:
     """The value as the lake keeps it, before privacy is applied.
 
     Args:
-        field: The declared field; not a struct.
+        field: The declared field; not a struct or an array.
         path: Its dotted path, for the message.
         value: A value of the declared JSON type.
 
@@ -168,6 +161,8 @@ def convert(field: Field, path: str, value: Any) -> Any:
             result = value if _UUID.fullmatch(value) else None
         case "enum":
             result = value if value in field.values else None
+        case "json":
+            result = value if is_json_object(value) else None
         case _:
             result = value
     if result is None or not _in_bounds(field, result):
