@@ -9,7 +9,7 @@ from ingestion.settings import Settings
 if TYPE_CHECKING:
     from ingestion.sources.report import LandingReport
 
-BATCH_SOURCES = ("campaigns", "fx", "adserver")
+BATCH_SOURCES = ("campaigns", "fx", "adserver", "exchange")
 """Dimensions and rates first: what events refer to is then there when they are built."""
 
 

@@ -1,6 +1,7 @@
 """Records of Avro blocks: fast by DuckDB where it can be held to account, else one by one."""
 
 import io
+import os
 import struct
 import tempfile
 import threading
@@ -102,11 +103,12 @@ class BlockReader:
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
-    if getattr(_local, "connection", None) is None:
+    # A connection does not survive a fork.
+    if getattr(_local, "process", None) != os.getpid():
         connection = duckdb.connect(":memory:")
         connection.execute(f"load '{extension_file('avro')}'")
         # one file descriptor is many files, one after the other
         connection.execute("set enable_external_file_cache = false")
         connection.execute("set threads = 1")
-        _local.connection = connection
+        _local.connection, _local.process = connection, os.getpid()
     return _local.connection

@@ -12,6 +12,7 @@ class Source(StrEnum):
     """A batch source, or all of them."""
 
     ADSERVER = "adserver"
+    EXCHANGE = "exchange"
     CAMPAIGNS = "campaigns"
     FX = "fx"
     ALL = "all"

@@ -17,6 +17,7 @@ _SYSTEMS: Mapping[str, str] = {
     "ad_events": "Kafka topic ad-events: impressions, viewability, video events and clicks.",
     "user_events": "Kafka topic user-events: user actions on advertisers' sites and apps.",
     "adserver": "Hourly files of the ad server in the drop folder.",
+    "exchange": "Hourly Avro files of the exchanges: bid requests, bids, wins, billing notices.",
     "campaigns": "SQL database that campaigns are managed in.",
     "fx": "REST API with daily exchange rates.",
 }

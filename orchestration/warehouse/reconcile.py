@@ -135,7 +135,7 @@ def _landed_files(lake: Lake, connection: Connection) -> Iterator[Check]:
     """Rows of every registered file, by table."""
     registry = ops_relation_sql("file_registry", lake.ops_location("file_registry"))
     for contract in all_contracts():
-        if contract.carrier not in {"csv", "jsonl"}:
+        if contract.carrier not in {"avro", "csv", "jsonl"}:
             continue
         rows = connection.execute(
             f"""

@@ -1,5 +1,19 @@
-"""The ad server's files: hourly impressions, clicks and conversions; see `landing`."""
+"""The ad server's files: hourly impressions, clicks and conversions."""
 
-from ingestion.sources.adserver.landing import land
+from typing import Final
 
-__all__ = ["land"]
+from ingestion.sources.file_source import FileSource
+
+SOURCE: Final = FileSource(
+    "adserver",
+    {
+        "impressions": ("impressions*.jsonl", "impressions*.jsonl.gz"),
+        "clicks": ("clicks*.csv",),
+        "conversions": ("conversions*.csv",),
+    },
+)
+
+land = SOURCE.land
+retry = SOURCE.retry
+
+__all__ = ["SOURCE", "land", "retry"]

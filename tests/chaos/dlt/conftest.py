@@ -15,7 +15,8 @@ from ingestion.settings import Settings
 
 _SERVER = """
 import json, os, sys
-import ingestion.sources.adserver, ingestion.sources.campaigns, ingestion.sources.fx
+import ingestion.sources.adserver, ingestion.sources.campaigns
+import ingestion.sources.exchange, ingestion.sources.fx
 from ingestion.sources.main import run
 
 for line in sys.stdin:

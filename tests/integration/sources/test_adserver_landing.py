@@ -12,9 +12,8 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from ingestion.sources import lake_destination
-from ingestion.sources.adserver import land
-from ingestion.sources.adserver import table as module
-from ingestion.sources.adserver.landing import retry
+from ingestion.sources import table_files as module
+from ingestion.sources.adserver import land, retry
 
 TABLES = ("adserver.",)
 CLICKS = ",".join(field.name for field in load_contract("adserver", "clicks").fields)
@@ -171,14 +170,14 @@ def test_a_half_written_file_waits_and_is_landed_when_it_is_whole(settings, drop
 
 def test_a_file_that_changes_while_it_is_read_waits(settings, drop, raw, monkeypatch):
     drop("clicks-1.csv", clicks(click(1)))
-    real = module.land_csv_file
+    real = module._READERS["csv"]
 
     def meddling(context, path, name):
         yield from real(context, path, name)
         with path.open("ab") as file:
             file.write(click(2).encode() + b"\n")
 
-    monkeypatch.setattr(module, "land_csv_file", meddling)
+    monkeypatch.setitem(module._READERS, "csv", meddling)
     assert outcomes(land(settings)) == {"clicks-1.csv": "waiting"}
     monkeypatch.undo()
     assert outcomes(land(settings)) == {"clicks-1.csv": "loaded"}
@@ -206,7 +205,7 @@ def test_loaded_files_are_deleted_unless_a_setting_keeps_them(settings, drop):
 def test_packages_are_bounded_and_two_versions_of_a_name_come_in_order(
     settings, drop, raw, monkeypatch
 ):
-    monkeypatch.setattr("ingestion.sources.adserver.table._PACKAGE_ROWS", 2)
+    monkeypatch.setattr("ingestion.sources.table_files._PACKAGE_ROWS", 2)
     for number in range(4):
         drop(f"clicks-{number}.csv", clicks(click(number)))
     report = land(settings)

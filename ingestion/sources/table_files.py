@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.landing import Tally, land_csv_file, land_jsonl_file
+from ingestion.landing import Tally, land_avro_file, land_csv_file, land_jsonl_file
 from ingestion.sources.drop_queue import Attempt, Look
 from ingestion.sources.error_archive import ErrorArchive
 from ingestion.sources.pipeline import Claim, StalePackageError, TablePipeline
@@ -23,6 +23,7 @@ from ingestion.sources.run import Landing
 _PACKAGE_ROWS: Final = 1_000_000
 """A package is closed when it has this many rows; it is in memory when it is committed."""
 _TRIES: Final = 3
+_READERS: Final = {"avro": land_avro_file, "csv": land_csv_file, "jsonl": land_jsonl_file}
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class TableFiles:
     def _read(self, file: TakenFile) -> pa.Table:
         # one thread each: the files that are parsed at the same time share the cores
         context = replace(self._landing.context(self._contract), threads=1)
-        read = land_csv_file if self._contract.carrier == "csv" else land_jsonl_file
+        read = _READERS[self._contract.carrier]
         return pa.concat_tables(read(context, file.path, file.name))
 
     def _parse(self, file: TakenFile) -> ParsedFile | None:
