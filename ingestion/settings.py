@@ -1,17 +1,27 @@
-"""Every setting of AdvertiseX, typed, from the environment (`ADX_*`) or a `.env` file."""
+"""Every setting of AdvertiseX, typed.
 
+A value comes from, the first wins: the process environment (`ADX_*`), `.env`, and the file of the
+environment that `ADX_ENVIRONMENT` names (`environments/<name>.env`), which spells out what makes
+it that environment. No code asks for an environment's name.
+"""
+
+import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import AdxError, ExitCode
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENTS = PROJECT_ROOT / "environments"
+"""One file an environment."""
 
-Environment = Literal["local"]
+CatalogType = Literal["sqlite", "postgres", "rest"]
 
 
 class Settings(BaseSettings):
@@ -20,6 +30,14 @@ class Settings(BaseSettings):
     Attributes:
         environment: Which environment this is; also the dbt target.
         home: Folder for all that the platform keeps (lake, keys, broker, warehouse).
+        lake_url: Where the lake's files are: a folder, or `s3://<bucket>/<prefix>` (endpoint and
+            credentials are those of the AWS_* variables); by default `<home>/lake`.
+        catalog_type: `sqlite` (a file in `<home>/lake`), `postgres` or `rest`.
+        catalog_url: `postgresql+pg8000://<user>@<host>:<port>/<database>`, or the REST server's.
+        catalog_warehouse: The warehouse that a REST catalog serves; by default `tables` below the
+            lake's place.
+        catalog_options: More pyiceberg properties of the catalog, as a JSON object.
+        catalog_secret: Password of the Postgres catalog, or `id:secret` of the REST catalog.
         kafka_bootstrap: `host:port` of the Kafka broker.
         kafka_partitions: Partitions of a topic that is created.
         kafka_topic_prefix: What stands before the topics' names on a cluster that is shared.
@@ -44,8 +62,14 @@ class Settings(BaseSettings):
         env_prefix="ADX_", env_file=PROJECT_ROOT / ".env", extra="forbid"
     )
 
-    environment: Environment = "local"
+    environment: str = "local"
     home: Path = PROJECT_ROOT / ".adx"
+    lake_url: str | None = None
+    catalog_type: CatalogType = "sqlite"
+    catalog_url: str | None = None
+    catalog_warehouse: str | None = None
+    catalog_options: dict[str, str] = {}
+    catalog_secret: SecretStr | None = None
     kafka_bootstrap: str = "127.0.0.1:19092"
     kafka_partitions: int = Field(default=4, ge=1)
     kafka_topic_prefix: str = ""
@@ -62,15 +86,38 @@ class Settings(BaseSettings):
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
 
+    @model_validator(mode="after")
+    def _catalog_has_a_place(self) -> Self:
+        if self.catalog_type != "sqlite" and not self.catalog_url:
+            raise ValueError(f"ADX_CATALOG_TYPE {self.catalog_type} needs ADX_CATALOG_URL")
+        if urlsplit(self.catalog_url or "").password:
+            raise ValueError("the password in ADX_CATALOG_URL belongs in ADX_CATALOG_SECRET")
+        return self
+
     @cached_property
     def lake(self) -> Path:
-        """Iceberg warehouse, catalog and pointers."""
+        """What of the lake is on this machine: locks, a SQLite catalog; by default all of it."""
         return self.home / "lake"
+
+    @property
+    def lake_root(self) -> str:
+        """Where the lake's files are: pointers, and the tables unless the catalog has its own."""
+        return (self.lake_url or str(self.lake)).rstrip("/")
 
     @cached_property
     def keys(self) -> Path:
         """Pseudonym key and daily keys, outside the lake on purpose."""
         return self.home / "keys"
+
+    @cached_property
+    def s3(self) -> Path:
+        """The local S3 server: data, log."""
+        return self.home / "s3"
+
+    @cached_property
+    def postgres(self) -> Path:
+        """The local Postgres server: data, log."""
+        return self.home / "postgres"
 
     @cached_property
     def kafka(self) -> Path:
@@ -119,9 +166,15 @@ def load_settings() -> Settings:
         AdxError: A setting is unknown or has an invalid value; the message names it.
     """
     try:
-        settings = Settings()
+        settings = Settings(_env_file=(_environment_file(), PROJECT_ROOT / ".env"))
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:
+            raise AdxError(
+                f"The settings do not fit together: {first['msg'].removeprefix('Value error, ')}.",
+                remedy="Correct them in the environment or in .env; .env.example lists them all.",
+                exit_code=ExitCode.CONFIGURATION,
+            ) from error
         name = f"ADX_{'_'.join(str(part) for part in first['loc']).upper()}"
         raise AdxError(
             f"Setting {name} is invalid: {first['msg']} (got {first.get('input')!r}).",
@@ -130,3 +183,20 @@ def load_settings() -> Settings:
         ) from error
     settings.home = settings.home.expanduser().resolve()
     return settings
+
+
+def _environment_file() -> Path:
+    name = (
+        os.environ.get("ADX_ENVIRONMENT")
+        or dotenv_values(PROJECT_ROOT / ".env").get("ADX_ENVIRONMENT")
+        or "local"
+    )
+    path = ENVIRONMENTS / f"{name}.env"
+    if path.is_file():
+        return path
+    known = ", ".join(sorted(file.stem for file in ENVIRONMENTS.glob("*.env")))
+    raise AdxError(
+        f"There is no environment {name}.",
+        remedy=f"Set ADX_ENVIRONMENT to one of: {known}; or add {path.name} beside them.",
+        exit_code=ExitCode.CONFIGURATION,
+    )

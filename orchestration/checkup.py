@@ -114,10 +114,10 @@ def _program(name: str, option: str, remedy: str) -> str:
 def _duckdb(settings: Settings) -> str:
     import duckdb
 
-    from ingestion.lake.duckdb import EXTENSIONS, connect
+    from ingestion.lake.duckdb import connect, extensions
 
     connect(settings).close()
-    return f"{duckdb.__version__} with {', '.join(EXTENSIONS)}"
+    return f"{duckdb.__version__} with {', '.join(extensions(settings))}"
 
 
 def _home(settings: Settings) -> str:

@@ -1,95 +1,151 @@
-"""Opens the catalog; the first process creates it, under a lock."""
+"""Opens the catalog that the settings name; the first process sets it up, under a lock."""
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from sqlalchemy import URL
-from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
+from ingestion.lake.catalog_problems import CATALOG_FILE, lost_catalog
 from ingestion.lake.durable import make_folder
-from ingestion.lake.pointers import is_behind, is_known
-from ingestion.lake.problems import full_disk, storage_errors
+from ingestion.lake.fileio import io_properties
+from ingestion.lake.pointers import has_pointers, is_behind, is_known
+from ingestion.lake.storage import join
+from ingestion.settings import Settings
 
-CATALOG_FILE: Final = "catalog.db"
+_NAME: Final = "advertisex"
 _LOCK_SECONDS: Final = 30
 
 
-def open_catalog(folder: Path, *, recover: bool = False) -> SqlCatalog:
-    """The catalog of the lake in a folder.
-
-    `SqlCatalog` creates its tables when it finds none, and crashes when two processes do so at
-    once; so this happens under a file lock, once.
+def open_catalog(settings: Settings, *, recover: bool = False) -> Catalog:
+    """The catalog of the lake.
 
     Args:
-        folder: Folder of the lake.
-        recover: Make a missing catalog although the lake holds commits.
+        settings: The environment.
+        recover: Make a missing SQLite catalog although the lake holds commits.
 
     Raises:
-        AdxError: The catalog is missing though the lake holds commits.
+        AdxError: The catalog is missing though the lake holds commits, or its URL is wrong.
     """
-    make_folder(folder)
-    path = folder / CATALOG_FILE
-    with setup_lock(folder):
-        if not path.exists():
-            if (folder / "pointers").exists() and not recover:
-                raise lost_catalog(f"The lake in {folder} has lost its catalog {path.name}.")
-            with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS)) as connection:
-                connection.execute("pragma journal_mode = wal")
-        return _catalog(folder)
+    make_folder(settings.lake)
+    opener = {"sqlite": _sqlite, "postgres": _postgres, "rest": _rest}[settings.catalog_type]
+    with setup_lock(settings.lake):
+        if settings.catalog_type == "sqlite":
+            _prepare_sqlite(settings, recover=recover)
+        return opener(settings)
 
 
-def lost_catalog(message: str) -> AdxError:
-    """The error for a catalog that knows less than the lake holds."""
-    return AdxError(
-        message,
-        remedy=(
-            f"Move {CATALOG_FILE}* away and run `python -m ingestion.lake recover`: it rebuilds "
-            "the catalog from the pointers that each commit left."
-        ),
-        exit_code=ExitCode.UNAVAILABLE,
-    )
+def _prepare_sqlite(settings: Settings, *, recover: bool) -> None:
+    path = settings.lake / CATALOG_FILE
+    if path.exists():
+        return
+    if not recover and has_pointers(settings.lake_root):
+        raise lost_catalog(
+            settings, f"The lake in {settings.lake_root} has lost its catalog {path.name}."
+        )
+    with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS)) as connection:
+        connection.execute("pragma journal_mode = wal")
 
 
-def find_table(catalog: SqlCatalog, lake: Path, identifier: tuple[str, str]) -> Table | None:
+def _sqlite(settings: Settings) -> Catalog:
+    path = str(settings.lake / CATALOG_FILE)
+    url = URL.create("sqlite", database=path, query={"timeout": str(_LOCK_SECONDS)})
+    return SqlCatalog(_NAME, **_properties(settings), uri=_text(url))
+
+
+def _postgres(settings: Settings) -> Catalog:
+    try:
+        url = make_url(str(settings.catalog_url))
+    except ArgumentError as error:
+        raise AdxError(
+            "ADX_CATALOG_URL is no database URL.",
+            remedy="Set it like postgresql+pg8000://<user>@<host>:<port>/<database>.",
+            exit_code=ExitCode.CONFIGURATION,
+        ) from error
+    if settings.catalog_secret is not None:
+        url = url.set(password=settings.catalog_secret.get_secret_value())
+    # a connection that the server has closed meanwhile must not fail the next commit
+    return SqlCatalog(_NAME, pool_pre_ping="true", **_properties(settings), uri=_text(url))
+
+
+def _rest(settings: Settings) -> Catalog:
+    properties = {"uri": str(settings.catalog_url), **_properties(settings)}
+    if settings.catalog_secret is not None:
+        properties["credential"] = settings.catalog_secret.get_secret_value()
+    return _RestCatalog(_NAME, **properties)
+
+
+def _properties(settings: Settings) -> dict[str, str]:
+    properties = {
+        "warehouse": settings.catalog_warehouse or join(settings.lake_root, "tables"),
+        "py-io-impl": "ingestion.lake.fileio.LakeFileIO",
+    }
+    return properties | io_properties() | settings.catalog_options
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+class _RestCatalog(RestCatalog):
+    """A REST catalog: its server writes the metadata file and swaps, in one request."""
+
+    def commit_table(self, *arguments: Any) -> Any:
+        """Commit, with the failpoint that other catalogs pass after the metadata file."""
+        failpoint("lake.before_swap")
+        return super().commit_table(*arguments)
+
+
+def find_table(catalog: Catalog, settings: Settings, identifier: tuple[str, str]) -> Table | None:
     """A table, or None where there has never been one.
 
     Raises:
         AdxError: The catalog has forgotten the table or its newest commits, as an emptied or
-            restored catalog file does. Going on would load everything a second time.
+            restored catalog does. Going on would load everything a second time.
     """
-    name = ".".join(identifier)
+    name, root = ".".join(identifier), settings.lake_root
     try:
         table = catalog.load_table(identifier)
     except NoSuchTableError:
-        if not is_known(lake, identifier):
+        if not is_known(root, identifier):
             return None
-        raise lost_catalog(f"The catalog in {lake} has forgotten {name}.") from None
+        raise lost_catalog(settings, f"The catalog of {root} has forgotten {name}.") from None
     # A commit may come in between, so look twice before crying wolf.
-    if is_behind(lake, table) and is_behind(lake, catalog.load_table(identifier)):
-        raise lost_catalog(f"The catalog in {lake} has forgotten the newest commits to {name}.")
+    if is_behind(root, table) and is_behind(root, catalog.load_table(identifier)):
+        raise lost_catalog(
+            settings, f"The catalog of {root} has forgotten the newest commits to {name}."
+        )
     return table
 
 
-def _catalog(folder: Path) -> SqlCatalog:
-    url = URL.create(
-        "sqlite", database=str(folder / CATALOG_FILE), query={"timeout": str(_LOCK_SECONDS)}
-    )
-    return SqlCatalog(
-        "advertisex",
-        **{
-            "uri": url.render_as_string(hide_password=False),
-            "warehouse": str(folder / "tables"),
-            "py-io-impl": "ingestion.lake.fileio.DurableFileIO",
-        },
-    )
+def make_table(
+    catalog: Catalog,
+    identifier: tuple[str, str],
+    schema: Schema,
+    properties: Mapping[str, str],
+    partition_spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
+) -> Table:
+    """Create a table and its namespace; what another machine has made meanwhile is taken."""
+    catalog.create_namespace_if_not_exists(identifier[0])
+    try:
+        return catalog.create_table(
+            identifier, schema, partition_spec=partition_spec, properties=dict(properties)
+        )
+    except TableAlreadyExistsError:
+        return catalog.load_table(identifier)
 
 
 @contextmanager
@@ -102,42 +158,3 @@ def setup_lock(folder: Path) -> Iterator[None]:
     with (folder / ".setup.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def lake_errors(folder: str | Path) -> Iterator[None]:
-    """Translate errors of the file system and of the catalog database.
-
-    Raises:
-        AdxError: As `storage_errors`, and for a damaged or locked catalog.
-    """
-    try:
-        with storage_errors(folder):
-            yield
-    except (SqlDatabaseError, sqlite3.DatabaseError) as error:
-        raise _of_catalog(error, folder) from error
-
-
-def _of_catalog(error: Exception, folder: str | Path) -> AdxError:
-    reason = str(getattr(error, "orig", error))
-    if "locked" in reason or "busy" in reason:
-        return AdxError(
-            f"The catalog in {folder} has been locked by another process for 30 seconds.",
-            remedy="Wait for it to finish, then run it again.",
-            exit_code=ExitCode.BUSY,
-        )
-    if "full" in reason:
-        return full_disk(folder)
-    if "unable to open" in reason or "readonly" in reason:
-        return AdxError(
-            f"The catalog in {folder} cannot be opened for writing: {reason}.",
-            remedy="Give this user read and write access to that folder.",
-            exit_code=ExitCode.UNAVAILABLE,
-        )
-    if any(word in reason for word in ("not a database", "malformed", "no such table")):
-        return lost_catalog(f"The catalog in {folder} is damaged: {reason}.")
-    return AdxError(
-        f"The catalog in {folder} refused: {reason}.",
-        remedy="Run it again; what was committed before is untouched.",
-        exit_code=ExitCode.UNAVAILABLE,
-    )

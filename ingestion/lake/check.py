@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import DataFile as ManifestFile
 from pyiceberg.table import StaticTable, Table
 
-from ingestion.lake.durable import local_path
+from ingestion.lake.fileio import io_properties
 from ingestion.lake.files import expected_sha256
+from ingestion.lake.storage import side_by_side, storage_of
+
+_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -39,41 +41,37 @@ def check_table(name: str, metadata_location: str) -> list[FileProblem]:
     Size and row count stand in the manifest, the hash of the content in the file's name, which
     stands in the manifest too.
     """
-    table = StaticTable.from_metadata(metadata_location)
+    table = StaticTable.from_metadata(metadata_location, io_properties())
     files = list(_files(table))
-    with ThreadPoolExecutor() as pool:
-        problems = pool.map(_problem, files)
-        return [
-            FileProblem(name, file.file_path, problem)
-            for file, problem in zip(files, problems, strict=True)
-            if problem is not None
-        ]
+    problems = side_by_side(_problem, files, most=_AT_ONCE)
+    return [
+        FileProblem(name, file.file_path, problem)
+        for file, problem in zip(files, problems, strict=True)
+        if problem is not None
+    ]
 
 
 def _files(table: Table) -> Iterator[ManifestFile]:
     snapshot = table.current_snapshot()
     if snapshot is None:
         return
-    io = PyArrowFileIO()
-    for manifest in snapshot.manifests(io):
-        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
+    for manifest in snapshot.manifests(table.io):
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
             yield entry.data_file
 
 
 def _problem(file: ManifestFile) -> str | None:
-    path = local_path(file.file_path)
+    location = file.file_path
     try:
-        size = path.stat().st_size
-        with path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        content = storage_of(location).read(location)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if size != file.file_size_in_bytes:
-        return f"has {size} bytes, committed were {file.file_size_in_bytes}"
-    if digest != expected_sha256(file.file_path):
+    if len(content) != file.file_size_in_bytes:
+        return f"has {len(content)} bytes, committed were {file.file_size_in_bytes}"
+    if hashlib.sha256(content).hexdigest() != expected_sha256(location):
         return "has another content than was committed"
     try:
-        rows = pq.read_metadata(path).num_rows
+        rows = pq.read_metadata(pa.BufferReader(content)).num_rows
     except pa.ArrowInvalid as error:
         return f"is no Parquet file: {error}"
     if rows != file.record_count:

@@ -9,18 +9,20 @@ import json
 import os
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import duckdb
 import pyarrow as pa
 
 from ingestion.contracts import Contract, raw_schema
 from ingestion.duckdb_extensions import extension_file
-from ingestion.lake.durable import local_path, make_folder
+from ingestion.lake.durable import make_folder
 from ingestion.lake.ops import OPS_TABLES
+from ingestion.lake.storage import storage_of, uses_s3
 from ingestion.settings import Settings
 
-EXTENSIONS: Final = ("avro", "iceberg")
-"""In loading order: iceberg reads its manifests with avro."""
+_EXTENSIONS: Final = ("avro", "iceberg")
+_REMOTE_EXTENSIONS: Final = ("httpfs", *_EXTENSIONS)
 
 SESSION: Final = {
     "TimeZone": "UTC",
@@ -57,8 +59,9 @@ def connect(
     connection = duckdb.connect(
         ":memory:" if database is None else str(database), read_only=read_only
     )
-    for name in EXTENSIONS:
+    for name in extensions(settings):
         connection.execute(f"load {_text(str(extension_file(name)))}")
+    prepare(connection, settings)
     session = SESSION | {
         "threads": str(settings.duckdb_threads),
         "memory_limit": settings.duckdb_memory,
@@ -66,6 +69,38 @@ def connect(
     for setting, value in session.items():
         connection.execute(f"set {setting} = {_text(value)}")
     return connection
+
+
+def extensions(settings: Settings) -> tuple[str, ...]:
+    """The extensions that reading the lake needs, in loading order.
+
+    iceberg reads its manifests with avro, and files of a bucket with httpfs.
+    """
+    return _REMOTE_EXTENSIONS if uses_s3(settings) else _EXTENSIONS
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Let a connection that has its extensions reach the lake.
+
+    The secret of a bucket lives in this process alone: nothing of it goes into a database file.
+
+    Raises:
+        AdxError: The lake is in a bucket and the environment has no credentials for it.
+    """
+    if not uses_s3(settings):
+        return
+    from ingestion.lake.s3 import s3_access  # noqa: PLC0415 - a local lake need not pay for boto3
+
+    access = s3_access()
+    values = {"key_id": access.key_id, "secret": access.secret, "region": access.region}
+    if access.token is not None:
+        values["session_token"] = access.token
+    if access.endpoint is not None:
+        url = urlsplit(access.endpoint)
+        values |= {"endpoint": url.netloc, "url_style": "path"}
+        values["use_ssl"] = "true" if url.scheme == "https" else "false"
+    options = ", ".join(f"{name} {_text(value)}" for name, value in values.items())
+    connection.execute(f"create or replace temporary secret lake (type s3, {options})")
 
 
 def extension_folder(settings: Settings) -> Path:
@@ -77,7 +112,7 @@ def extension_folder(settings: Settings) -> Path:
     platform = duckdb.execute("pragma platform").fetchone()
     inner = folder / f"v{duckdb.__version__}" / str(platform[0] if platform else "")
     make_folder(inner)
-    for name in EXTENSIONS:
+    for name in extensions(settings):
         source = extension_file(name)
         link = inner / source.name
         if not link.is_symlink() or link.readlink() != source:
@@ -121,7 +156,7 @@ def _select(schema: pa.Schema, metadata_location: str, condition: str) -> str:
 
 def _has_snapshot(metadata_location: str) -> bool:
     """DuckDB cannot scan a table that was never committed to."""
-    metadata = json.loads(local_path(metadata_location).read_bytes())
+    metadata = json.loads(storage_of(metadata_location).read(metadata_location))
     return metadata.get("current-snapshot-id") not in (None, -1)
 
 

@@ -40,16 +40,9 @@ def write_file(
         content: What it shall hold.
         before_rename: Called when the content is on disk under its temporary name.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    temporary = _temporary(path)
     try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _write_synced(temporary, content)
         if before_rename is not None:
             before_rename()
         temporary.rename(path)
@@ -57,3 +50,37 @@ def write_file(
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_new_file(path: Path, content: bytes | memoryview) -> bool:
+    """Write a file as `write_file` does, unless there is one of that name; whether it was written.
+
+    By a link, because a rename would replace what another process wrote in between.
+    """
+    if path.exists():
+        return False
+    temporary = _temporary(path)
+    try:
+        _write_synced(temporary, content)
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _write_synced(path: Path, content: bytes | memoryview) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)

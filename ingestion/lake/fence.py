@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from pyiceberg.catalog import Catalog
@@ -22,10 +21,10 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
-from ingestion.lake.durable import local_path
 from ingestion.lake.files import DataFile
 from ingestion.lake.manifest import manifest_entries
 from ingestion.lake.pointers import write_pointer
+from ingestion.lake.storage import storage_of
 
 COMMIT_ID: Final = "adx.commit"
 _MOST_SNAPSHOTS: Final = 40
@@ -60,8 +59,8 @@ class Append(Generic[Outcome]):
 class Fence:
     """Commits to tables of one catalog."""
 
-    def __init__(self, lake: Path, catalog: Catalog) -> None:
-        self._lake = lake
+    def __init__(self, root: str, catalog: Catalog) -> None:
+        self._root = root
         self._catalog = catalog
 
     def commit(
@@ -87,7 +86,7 @@ class Fence:
             table = self._catalog.load_table(identifier)
             append = plan(table)
             if not isinstance(append, Append):
-                write_pointer(self._lake, table)
+                write_pointer(self._root, table)
                 return append
             failpoint("lake.before_metadata")
             try:
@@ -96,7 +95,7 @@ class Fence:
                 # A definite no: the catalog row was not changed, so nobody can have seen the files.
                 if append.rewritten:
                     for file in append.files:
-                        local_path(file.path).unlink(missing_ok=True)
+                        storage_of(file.path).delete(file.path)
                 if time.monotonic() > deadline:
                     raise AdxError(
                         f"{'.'.join(identifier)} was too busy for {_PATIENCE_SECONDS} s.",
@@ -112,7 +111,7 @@ class Fence:
                 if snapshot is None:
                     raise
             failpoint("lake.after_swap")
-            write_pointer(self._lake, table)
+            write_pointer(self._root, table)
             failpoint("lake.after_pointer")
             own = _own_snapshot(table, commit_id)
             return append.outcome(own.snapshot_id if own is not None else 0)

@@ -21,8 +21,8 @@ from ingestion.contracts import Contract
 from ingestion.contracts.schema import partition_column
 from ingestion.failpoints import failpoint
 from ingestion.lake.columns import leaf_names, personal_columns, raw_file_schema
-from ingestion.lake.durable import local_path, make_folder, write_file
 from ingestion.lake.problems import storage_errors
+from ingestion.lake.storage import join, storage_of
 
 _ROW_GROUP_ROWS: Final = 262_144
 _FEW_DATES: Final = 8
@@ -80,9 +80,9 @@ def write_data_files(rows: pa.Table, contract: Contract, location: str) -> list[
         raise ValueError(f"{contract.name}: rows are not in the raw schema:\n{rows.schema}")
     statistics = leaf_names(schema, frozenset(personal_columns(contract)))
     column = partition_column(contract)
-    with storage_errors(local_path(location)):
+    with storage_errors(location):
         return [
-            _write(part.cast(schema), day, statistics, local_path(location) / "data", column)
+            _write(part.cast(schema), day, statistics, join(location, "data"), column)
             for day, part in _by_date(rows, column)
         ]
 
@@ -106,24 +106,24 @@ def _by_date(rows: pa.Table, column: str) -> Iterator[tuple[date | None, pa.Tabl
 
 
 def _write(
-    rows: pa.Table, day: date | None, statistics: list[str], folder: Path, column: str
+    rows: pa.Table, day: date | None, statistics: list[str], folder: str, column: str
 ) -> DataFile:
     text = day.isoformat() if day is not None else None
-    path, size = write_parquet(rows, folder / f"{column}={text or NULL_PARTITION}", statistics)
+    path, size = write_parquet(rows, join(folder, f"{column}={text or NULL_PARTITION}"), statistics)
     failed = rows.num_rows - pc.struct_field(rows.column("_error"), "reason").null_count
-    return DataFile(str(path), text, rows.num_rows, failed, size)
+    return DataFile(path, text, rows.num_rows, failed, size)
 
 
-def write_parquet(rows: pa.Table, folder: Path, statistics: list[str] | bool) -> tuple[Path, int]:
+def write_parquet(rows: pa.Table, folder: str, statistics: list[str] | bool) -> tuple[str, int]:
     """Write one Parquet file whose name carries the hash of its bytes.
 
     Args:
         rows: Rows with Iceberg field ids in their schema.
-        folder: Where the file goes; made if it is missing.
+        folder: Location of the folder it goes to.
         statistics: Columns that have statistics, or True for all.
 
     Returns:
-        Its path and its size.
+        Its location and its size.
     """
     sink = pa.BufferOutputStream()
     pq.write_table(
@@ -137,10 +137,11 @@ def write_parquet(rows: pa.Table, folder: Path, statistics: list[str] | bool) ->
     )
     content = memoryview(sink.getvalue())
     digest = hashlib.sha256(content).hexdigest()
-    make_folder(folder)
-    path = folder / f"{uuid.uuid4().hex[:16]}-{digest}.parquet"
-    write_file(path, content, before_rename=lambda: failpoint("lake.before_rename"))
-    return path, len(content)
+    location = join(folder, f"{uuid.uuid4().hex[:16]}-{digest}.parquet")
+    storage_of(location).write(
+        location, content, before_visible=lambda: failpoint("lake.before_rename")
+    )
+    return location, len(content)
 
 
 def expected_sha256(path: str) -> str:

@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import Catalog
 
 from ingestion.contracts import Contract
-from ingestion.lake.catalog import lake_errors, open_catalog, setup_lock
+from ingestion.lake.catalog import open_catalog, setup_lock
+from ingestion.lake.catalog_problems import lake_errors
 from ingestion.lake.check import FileProblem, check_table
 from ingestion.lake.claims import BatchClaim, StreamClaim
 from ingestion.lake.commits import CommitResult, Commits
@@ -28,11 +29,12 @@ from ingestion.settings import Settings
 class Lake:
     """The lake of one environment. Open it with `Lake.open`; threads may share it."""
 
-    def __init__(self, settings: Settings, catalog: SqlCatalog) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self.folder = settings.lake
-        fence = Fence(self.folder, catalog)
-        self._tables = RawTables(self.folder, catalog)
-        self._ops = OpsStore(self.folder, catalog, fence)
+        self._settings = settings
+        fence = Fence(settings.lake_root, catalog)
+        self._tables = RawTables(settings, catalog)
+        self._ops = OpsStore(settings, catalog, fence)
         self._commits = Commits(self._tables, fence, FileRegistry(self._ops))
         self._pinning = Pinning(settings, self._tables, self._ops, fence)
 
@@ -43,8 +45,8 @@ class Lake:
         Raises:
             AdxError: The folder cannot be used, the catalog is missing or damaged.
         """
-        with lake_errors(settings.lake):
-            return cls(settings, open_catalog(settings.lake))
+        with lake_errors(settings):
+            return cls(settings, open_catalog(settings))
 
     def ensure_tables(self) -> None:
         """Create every raw table and every `ops` table that is missing.
@@ -53,18 +55,18 @@ class Lake:
             AdxError: A table has other columns than its contract, or the catalog has forgotten
                 a table or its newest commits.
         """
-        with lake_errors(self.folder), setup_lock(self.folder):
+        with lake_errors(self._settings), setup_lock(self.folder):
             self._tables.ensure()
             self._ops.ensure_tables()
 
     def location(self, contract: Contract) -> str:
         """Folder of a raw table, for `write_data_files`."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return str(self._tables.load(contract).location())
 
     def head(self, contract: Contract) -> TableHead:
         """Where a raw table stands now."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._tables.head(contract)
 
     def stream_position(self, contract: Contract) -> StreamPosition:
@@ -91,7 +93,7 @@ class Lake:
             StalePlan: The table has moved on; plan the batch again.
             AdxError: Offsets would be lost, or the disk or catalog fails.
         """
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._commits.stream(contract, files, claim, expected_seq=expected_seq)
 
     def commit_rows(self, contract: Contract, rows: pa.Table, claim: BatchClaim) -> CommitResult:
@@ -109,12 +111,12 @@ class Lake:
             StalePlan: Somebody else committed for the pipeline, or some of its files are in.
             AdxError: The disk or the catalog fails.
         """
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._commits.batch(contract, rows, claim)
 
     def loaded_files(self, contract: Contract, digests: Iterable[str]) -> set[str]:
         """Which contents (sha256) are loaded, now or ever, so that they need not be read."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._commits.loaded_files(contract, digests)
 
     def append_ops(self, table: str, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -127,17 +129,17 @@ class Lake:
         Returns:
             How many rows were added.
         """
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._ops.append(OPS_TABLES[table], rows)
 
     def read_ops(self, table: str) -> pa.Table:
         """All rows of `ops.<table>`, ordered by key."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._ops.read(OPS_TABLES[table])
 
     def ops_location(self, table: str) -> str:
         """The exact metadata file of `ops.<table>` as it is now."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return str(self._ops.table(OPS_TABLES[table]).metadata_location)
 
     def pin(self) -> Pin:
@@ -145,12 +147,12 @@ class Lake:
 
         Two processes may pin at once: a pin is committed on the very table it was computed from.
         """
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._pinning.pin()
 
     def pins(self) -> list[Pin]:
         """Every pin that was logged, oldest first."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._pinning.pins()
 
     def window(self, previous: Pin | None, current: Pin) -> Window:
@@ -159,14 +161,14 @@ class Lake:
         Touched dates come from the lake: the scan is bounded by `_ingest_seq`, so it opens the
         files of the window only.
         """
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return self._pinning.window(previous, current)
 
     def duckdb_relation_sql(
         self, contract: Contract, metadata_location: str, rows: Rows = "all"
     ) -> str:
         """A SELECT for DuckDB over one exact state of a raw table; see `lake.duckdb`."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return relation_sql(contract, metadata_location, rows)
 
     def check_files(
@@ -179,12 +181,12 @@ class Lake:
             metadata_location: An exact state, such as a pin's; the head if None.
         """
         location = metadata_location or self.head(contract).metadata_location
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return check_table(contract.name, location)
 
     def check_ops_files(self) -> list[FileProblem]:
         """Compare every data file of the `ops` tables with what was committed."""
-        with lake_errors(self.folder):
+        with lake_errors(self._settings):
             return [
                 problem
                 for ops in OPS_TABLES.values()

@@ -20,8 +20,8 @@ from pyiceberg.manifest import DataFile as ManifestFile
 from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.table import Table
 
-from ingestion.lake.durable import local_path
 from ingestion.lake.files import DataFile
+from ingestion.lake.storage import storage_of
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -44,14 +44,15 @@ def manifest_entries(
     schema = table.schema()
     plan = compute_statistics_plan(schema, metadata.properties)
     mapping = parquet_path_to_id_mapping(schema)
-    folder = local_path(table.location())
+    folder = table.location().rstrip("/")
+    storage = storage_of(folder)
     checked: pa.Schema | None = None
     entries = []
     for file in files:
-        path = local_path(file.path)
-        if not path.is_relative_to(folder):
+        if not file.path.startswith(f"{folder}/"):
             raise ValueError(f"{file.path} does not lie in {folder}")
-        footer = pq.read_metadata(path)
+    footers = storage.each(_footer, [file.path for file in files])
+    for file, (footer, size) in zip(files, footers, strict=True):
         found = footer.schema.to_arrow_schema()
         if checked is None or not found.equals(checked, check_metadata=True):
             _check_pyarrow_schema_compatible(schema, found, format_version=metadata.format_version)
@@ -62,7 +63,7 @@ def manifest_entries(
             file_path=file.path,
             file_format=FileFormat.PARQUET,
             partition=statistics.partition(table.spec(), schema),
-            file_size_in_bytes=path.stat().st_size,
+            file_size_in_bytes=size,
             sort_order_id=None,
             spec_id=metadata.default_spec_id,
             equality_ids=None,
@@ -72,6 +73,12 @@ def manifest_entries(
         _check(table, entry, file, ingest_seq)
         entries.append(entry)
     return entries
+
+
+def _footer(location: str) -> tuple[pq.FileMetaData, int]:
+    """Footer and size of a Parquet file."""
+    with storage_of(location).open(location) as file:
+        return pq.read_metadata(file), file.size()
 
 
 def _check(table: Table, entry: ManifestFile, file: DataFile, ingest_seq: int | None) -> None:

@@ -1,20 +1,17 @@
 """Appends to the `ops` tables and reads them, through the same fence as all data."""
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.table import Table
 
-from ingestion.lake.catalog import find_table
-from ingestion.lake.durable import local_path
+from ingestion.lake.catalog import find_table, make_table
 from ingestion.lake.fence import Append, Fence, Outcome
 from ingestion.lake.files import DataFile, write_parquet
 from ingestion.lake.ops import (
-    NAMESPACE,
     OPS_TABLES,
     OpsTable,
     arrow_rows,
@@ -22,26 +19,27 @@ from ingestion.lake.ops import (
     with_keys,
 )
 from ingestion.lake.pointers import write_pointer
+from ingestion.lake.storage import join
+from ingestion.settings import Settings
 
 
 class OpsStore:
     """The `ops` tables of one lake."""
 
-    def __init__(self, folder: Path, catalog: SqlCatalog, fence: Fence) -> None:
-        self._folder = folder
+    def __init__(self, settings: Settings, catalog: Catalog, fence: Fence) -> None:
+        self._settings = settings
         self._catalog = catalog
         self._fence = fence
 
     def ensure_tables(self) -> None:
         """Create the tables that are missing; hold `setup_lock` around it."""
         for ops in OPS_TABLES.values():
-            table = find_table(self._catalog, self._folder, ops.identifier)
+            table = find_table(self._catalog, self._settings, ops.identifier)
             if table is None:
-                self._catalog.create_namespace_if_not_exists(NAMESPACE)
-                table = self._catalog.create_table(
-                    ops.identifier, ops.iceberg_schema, properties=ops.properties
+                table = make_table(
+                    self._catalog, ops.identifier, ops.iceberg_schema, ops.properties
                 )
-            write_pointer(self._folder, table)
+            write_pointer(self._settings.lake_root, table)
 
     def table(self, ops: OpsTable) -> Table:
         """The table as it is now."""
@@ -99,9 +97,9 @@ class OpsStore:
         keys = tuple(rows.column("row_key").to_pylist())
         file = (written or {}).get(keys)
         if file is None:
-            folder = local_path(table.location()) / "data"
+            folder = join(table.location(), "data")
             path, size = write_parquet(rows.cast(ops.file_schema), folder, statistics=True)
-            file = DataFile(str(path), None, rows.num_rows, 0, size)
+            file = DataFile(path, None, rows.num_rows, 0, size)
             if written is not None:
                 written[keys] = file
         return Append(

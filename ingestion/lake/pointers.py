@@ -3,13 +3,12 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from pyiceberg.table import Table
 
 from ingestion.lake.claims import SEQ
-from ingestion.lake.durable import local_path, make_folder, write_file
+from ingestion.lake.storage import join, storage_of
 
 KEPT: Final = 100
 """Pointers that a table keeps; the newest one is enough, older ones show the way back."""
@@ -36,53 +35,67 @@ class Pointer:
     metadata_sha256: str
 
 
-def _folder(lake: Path, table: str) -> Path:
-    return lake / "pointers" / table
+def _folder(root: str, table: str) -> str:
+    return join(root, "pointers", table)
 
 
-def _file(lake: Path, table: str, sequence_number: int) -> Path:
-    return _folder(lake, table) / f"{sequence_number:012d}.json"
+def _file(root: str, table: str, sequence_number: int) -> str:
+    return join(_folder(root, table), f"{sequence_number:012d}.json")
 
 
-def write_pointer(lake: Path, table: Table) -> None:
-    """Note where a table stands; a note that is there already stays as it is."""
+def write_pointer(root: str, table: Table) -> None:
+    """Note where a table stands; a note that is there already stays as it is.
+
+    Args:
+        root: Where the lake is.
+        table: The table as it was loaded or committed.
+    """
     name = ".".join(table.name())
     number = table.metadata.last_sequence_number
-    path = _file(lake, name, number)
-    if path.exists():
+    file = _file(root, name, number)
+    storage = storage_of(root)
+    if storage.exists(file):
         return
-    make_folder(path.parent)
     snapshot = table.current_snapshot()
     location = table.metadata_location
+    metadata = storage_of(location).read(location)
     pointer = Pointer(
         table=name,
         sequence_number=number,
         ingest_seq=int(table.properties.get(SEQ, "0")),
         snapshot_id=snapshot.snapshot_id if snapshot is not None else None,
         metadata_location=location,
-        metadata_sha256=hashlib.sha256(local_path(location).read_bytes()).hexdigest(),
+        metadata_sha256=hashlib.sha256(metadata).hexdigest(),
     )
-    write_file(path, json.dumps(asdict(pointer), indent=1).encode())
-    _file(lake, name, number - KEPT).unlink(missing_ok=True)
+    storage.write_if_absent(file, json.dumps(asdict(pointer), indent=1).encode())
+    if number >= KEPT:
+        storage.delete(_file(root, name, number - KEPT))
 
 
-def is_behind(lake: Path, table: Table) -> bool:
+def is_behind(root: str, table: Table) -> bool:
     """Whether a table has a later commit than the catalog knows of."""
     number = table.metadata.last_sequence_number
-    return _file(lake, ".".join(table.name()), number + 1).exists()
+    return storage_of(root).exists(_file(root, ".".join(table.name()), number + 1))
 
 
-def is_known(lake: Path, identifier: tuple[str, str]) -> bool:
+def is_known(root: str, identifier: tuple[str, str]) -> bool:
     """Whether a table has ever been there."""
-    return _folder(lake, ".".join(identifier)).exists()
+    return bool(storage_of(root).names(_folder(root, ".".join(identifier))))
 
 
-def newest_pointers(lake: Path) -> list[Pointer]:
+def has_pointers(root: str) -> bool:
+    """Whether there has ever been a table."""
+    return bool(storage_of(root).names(join(root, "pointers")))
+
+
+def newest_pointers(root: str) -> list[Pointer]:
     """The newest pointer of each table, for a catalog that was lost."""
+    storage = storage_of(root)
     newest = []
-    for folder in sorted((lake / "pointers").iterdir()):
-        names = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+    for table in storage.names(join(root, "pointers")):
+        names = [name for name in storage.names(_folder(root, table)) if name[0].isdigit()]
         if names:
-            values: dict[str, Any] = json.loads(names[-1].read_bytes())
+            content = storage.read(join(_folder(root, table), names[-1]))
+            values: dict[str, Any] = json.loads(content)
             newest.append(Pointer(**values))
     return newest

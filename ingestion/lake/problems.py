@@ -1,4 +1,4 @@
-"""Turns what a disk can do wrong into one sentence with a remedy."""
+"""Turns what a disk or an object store can do wrong into one sentence with a remedy."""
 
 import errno
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.lake.s3_environment import missing_bucket, refused, unreachable
 
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -39,6 +40,9 @@ def full_disk(folder: str | Path) -> AdxError:
 
 
 def _of_os(error: OSError, folder: str | Path) -> AdxError:
+    of_s3 = _of_s3(str(error), str(folder))
+    if of_s3 is not None:
+        return of_s3
     # pyiceberg and pyarrow raise some of these with a text in place of number and file name.
     place = error.filename or f"{folder} ({error})"
     if error.errno in _NO_SPACE:
@@ -60,3 +64,17 @@ def _of_os(error: OSError, folder: str | Path) -> AdxError:
         remedy="Check that disk, then run it again; nothing that was committed is lost.",
         exit_code=ExitCode.UNAVAILABLE,
     )
+
+
+def _of_s3(text: str, place: str) -> AdxError | None:
+    """What pyarrow says of S3; it has no kinds of errors, only texts."""
+    _, found, reason = text.partition("AWS Error ")
+    if not found:
+        return None
+    if reason.startswith("ACCESS_DENIED"):
+        return refused(place, "access denied")
+    if reason.startswith("NO_SUCH_BUCKET"):
+        return missing_bucket(place)
+    if reason.startswith(("NETWORK_CONNECTION", "REQUEST_TIMEOUT")):
+        return unreachable()
+    return None

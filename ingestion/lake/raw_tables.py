@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 
 from ingestion.contracts import Contract, all_contracts
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake.catalog import find_table
+from ingestion.lake.catalog import find_table, make_table
 from ingestion.lake.claims import Claims, read_claims
 from ingestion.lake.pointers import write_pointer
 from ingestion.lake.schema import raw_iceberg_schema, raw_partition_spec, raw_table_properties
+from ingestion.settings import Settings
 
 StreamPosition = Mapping[str, Mapping[int, int]]
 """`{topic id: {partition: next offset}}`; a partition that never committed is not in it."""
@@ -41,8 +41,8 @@ class TableHead:
 class RawTables:
     """The raw tables of one lake."""
 
-    def __init__(self, folder: Path, catalog: SqlCatalog) -> None:
-        self._folder = folder
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._settings = settings
         self._catalog = catalog
 
     def ensure(self) -> None:
@@ -55,17 +55,17 @@ class RawTables:
             self._ensure(contract)
 
     def _ensure(self, contract: Contract) -> None:
-        table = find_table(self._catalog, self._folder, contract.identifier)
+        table = find_table(self._catalog, self._settings, contract.identifier)
         schema = raw_iceberg_schema(contract)
         if table is None:
-            self._catalog.create_namespace_if_not_exists(contract.namespace)
-            table = self._catalog.create_table(
+            table = make_table(
+                self._catalog,
                 contract.identifier,
                 schema,
-                partition_spec=raw_partition_spec(contract),
-                properties=raw_table_properties(contract),
+                raw_table_properties(contract),
+                raw_partition_spec(contract),
             )
-        write_pointer(self._folder, table)
+        write_pointer(self._settings.lake_root, table)
         if table.schema().as_struct() != schema.as_struct():
             raise AdxError(
                 f"The lake table of {contract.name} has other columns than contract version "
@@ -98,7 +98,7 @@ class RawTables:
         heads = {}
         for contract in all_contracts():
             table = self.load(contract)
-            write_pointer(self._folder, table)
+            write_pointer(self._settings.lake_root, table)
             heads[contract.name] = _head(contract, table)
         return heads
 

@@ -3,51 +3,57 @@
 import hashlib
 
 from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake.catalog import CATALOG_FILE, lake_errors, open_catalog
-from ingestion.lake.durable import local_path
+from ingestion.lake.catalog import open_catalog
+from ingestion.lake.catalog_problems import CATALOG_FILE, lake_errors
 from ingestion.lake.pointers import Pointer, newest_pointers
+from ingestion.lake.storage import storage_of
 from ingestion.settings import Settings
 
 
 def recover_catalog(settings: Settings) -> list[Pointer]:
-    """Make a new catalog in which every table stands where its newest pointer says.
+    """Make every table stand where its newest pointer says, or later.
 
     A commit whose process died before it wrote its pointer is not among them; its claim is lost
     with it, so the next landing brings those rows again, once.
 
     Returns:
-        The pointers that were taken.
+        The pointers that were taken: of tables that the catalog did not know, or not so far.
 
     Raises:
-        AdxError: There is a catalog, there is no pointer, or a metadata file is damaged.
+        AdxError: The catalog is whole, there is no pointer, or a metadata file is damaged.
     """
-    folder = settings.lake
-    with lake_errors(folder):
-        if (folder / CATALOG_FILE).exists():
+    with lake_errors(settings):
+        if settings.catalog_type == "sqlite" and (settings.lake / CATALOG_FILE).exists():
             raise AdxError(
-                f"The lake in {folder} has a catalog.",
+                f"The lake in {settings.lake} has a catalog.",
                 remedy=f"Move {CATALOG_FILE}* away first if it is damaged.",
                 exit_code=ExitCode.USAGE,
             )
-        pointers = newest_pointers(folder) if (folder / "pointers").exists() else []
+        pointers = newest_pointers(settings.lake_root)
         if not pointers:
             raise AdxError(
-                f"The lake in {folder} has no pointers to recover from.",
-                remedy="Check ADX_HOME; an empty lake needs no recovery.",
+                f"The lake in {settings.lake_root} has no pointers to recover from.",
+                remedy="Check ADX_HOME and ADX_LAKE_URL; an empty lake needs no recovery.",
                 exit_code=ExitCode.CONFIGURATION,
             )
         for pointer in pointers:
             _check(pointer)
-        catalog = open_catalog(folder, recover=True)
-        for pointer in pointers:
-            _register(catalog, pointer)
-        return pointers
+        catalog = open_catalog(settings, recover=True)
+        taken = [pointer for pointer in pointers if _register(catalog, pointer)]
+        if not taken:
+            raise AdxError(
+                f"The catalog at {settings.catalog_url} knows all that the pointers say.",
+                remedy="Nothing is to be recovered; check ADX_CATALOG_URL if this is a surprise.",
+                exit_code=ExitCode.USAGE,
+            )
+        return taken
 
 
 def _check(pointer: Pointer) -> None:
-    content = local_path(pointer.metadata_location).read_bytes()
+    content = storage_of(pointer.metadata_location).read(pointer.metadata_location)
     if hashlib.sha256(content).hexdigest() != pointer.metadata_sha256:
         raise AdxError(
             f"The metadata file {pointer.metadata_location} of {pointer.table} is damaged.",
@@ -56,7 +62,18 @@ def _check(pointer: Pointer) -> None:
         )
 
 
-def _register(catalog: Catalog, pointer: Pointer) -> None:
+def _register(catalog: Catalog, pointer: Pointer) -> bool:
+    """Let the catalog know a table as far as the pointer does; whether it had to be told."""
     namespace, _, name = pointer.table.partition(".")
+    identifier = (namespace, name)
     catalog.create_namespace_if_not_exists(namespace)
-    catalog.register_table((namespace, name), pointer.metadata_location)
+    try:
+        known = catalog.load_table(identifier).metadata.last_sequence_number
+    except NoSuchTableError:
+        known = None
+    if known is not None and known >= pointer.sequence_number:
+        return False
+    if known is not None:
+        catalog.drop_table(identifier)  # the entry alone; files stay
+    catalog.register_table(identifier, pointer.metadata_location)
+    return True

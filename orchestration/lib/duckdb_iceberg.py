@@ -10,7 +10,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from ingestion.lake.duckdb import EXTENSIONS, extension_folder
+from ingestion.lake.duckdb import extension_folder, extensions, prepare
 from ingestion.settings import load_settings
 
 
@@ -26,6 +26,8 @@ class Plugin(BasePlugin):
         config["extension_directory"] = str(extension_folder(load_settings()))
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Load the extensions in their order."""
-        for name in EXTENSIONS:
+        """Load the extensions in their order, and let them reach the lake."""
+        settings = load_settings()
+        for name in extensions(settings):
             conn.load_extension(name)
+        prepare(conn, settings)

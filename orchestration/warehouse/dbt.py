@@ -108,6 +108,8 @@ def variables(settings: Settings, database: Path, window: str | None) -> dict[st
     """The environment variables that the profile and the window macro read."""
     return {
         "ADX_DUCKDB_PATH": str(database),
+        "ADX_LAKE_URL": settings.lake_url,
+        "ADX_CATALOG_WAREHOUSE": settings.catalog_warehouse,
         "ADX_WINDOW": window,
         "ADX_DUCKDB_THREADS": str(settings.duckdb_threads),
         "ADX_DUCKDB_MEMORY": settings.duckdb_memory,

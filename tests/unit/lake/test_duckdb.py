@@ -60,7 +60,7 @@ def test_extensions_load_by_name_from_the_folder(settings: Settings, tmp_path: P
 
 
 def test_a_missing_extension_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lake_duckdb, "EXTENSIONS", ("nonesuch",))
+    monkeypatch.setattr(lake_duckdb, "_EXTENSIONS", ("nonesuch",))
     with pytest.raises(AdxError, match="extension nonesuch") as caught:
         connect(settings)
     assert caught.value.exit_code == ExitCode.CONFIGURATION
