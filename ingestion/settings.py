@@ -6,6 +6,7 @@ it that environment. No code asks for an environment's name.
 """
 
 import os
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -54,6 +55,13 @@ class Settings(BaseSettings):
             before it is taken.
         keep_loaded_files: Keep dropped files after their commit, in `<drop>/archive/`. They hold
             personal data in clear text, so by default they are deleted.
+        retry_seconds: Pause before a landing is tried again because a system was away or another
+            process was at work; doubled each time.
+        first_event_date: The first date that Dagster offers to build again.
+        dagster_autostart: Start Dagster's schedules and sensors with it; otherwise each waits until
+            somebody switches it on.
+        alert_urls: Where alerts go, as apprise writes it (`mailto://`, `slack://`, ...), separated
+            by blanks. Without any, alerts stand in the run ledger alone.
         duckdb_threads: Threads DuckDB may use.
         duckdb_memory: Memory DuckDB may use, such as `4GB`.
     """
@@ -83,6 +91,10 @@ class Settings(BaseSettings):
     fx_lookback_days: int = Field(default=7, ge=0)
     drop_quiet_seconds: float = Field(default=2.0, ge=0)
     keep_loaded_files: bool = False
+    retry_seconds: float = Field(default=10.0, ge=0)
+    first_event_date: date = date(2026, 1, 1)
+    dagster_autostart: bool = False
+    alert_urls: SecretStr = SecretStr("")
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
 

@@ -3,19 +3,30 @@
     source systems (external) -> raw tables -> pin -> staging, vault, marts -> published -> verified
 
 Asset keys are dbt's own, so that raw tables and dbt sources are one node, and dbt tests are
-asset checks.
+asset checks. `docs/dagster.md` says how to live with it.
 """
 
 import dagster as dg
 
 from ingestion.settings import Settings, load_settings
-from orchestration.defs.raw import raw_assets, source_systems
-from orchestration.defs.warehouse import operational_tables, warehouse_assets, warehouse_checks
-from orchestration.lib.dagster_home import MAX_RUNTIME_SECONDS
+from orchestration.defs.dates import event_dates_asset
+from orchestration.defs.jobs import PLATFORM_JOB, jobs, schedules
+from orchestration.defs.raw import raw_assets, source_systems, unlanded_tables
+from orchestration.defs.sensors import sensors
+from orchestration.defs.upkeep import upkeep_assets
+from orchestration.defs.warehouse import (
+    PUBLISHED,
+    WRITER_POOL,
+    dbt_warehouse,
+    operational_tables,
+    pin_asset,
+    publish_asset,
+    verified_asset,
+    warehouse_checks,
+)
 from orchestration.lib.manifest import manifest_file
 
-PLATFORM_JOB = "platform_job"
-"""Lands everything that is new, pins, builds, tests, publishes, verifies."""
+__all__ = ["PLATFORM_JOB", "definitions_of", "platform"]
 
 
 @dg.definitions
@@ -30,23 +41,30 @@ def definitions_of(settings: Settings) -> dg.Definitions:
     Raises:
         AdxError: The dbt project or its profile cannot be parsed.
     """
+    raw = raw_assets(settings)
+    models = dbt_warehouse(settings, manifest_file(settings))
+    verified = verified_asset(settings)
+    extra_checks = warehouse_checks(settings)
+    check_keys = [
+        key
+        for definition in (models, verified, *extra_checks)
+        for key in definition.check_keys
+    ]
     return dg.Definitions(
         assets=[
             *source_systems(),
             *operational_tables(),
-            *raw_assets(settings),
-            *warehouse_assets(settings, manifest_file(settings)),
+            *unlanded_tables(),
+            *raw,
+            pin_asset(settings),
+            models,
+            publish_asset(settings, sorted(models.keys)),
+            event_dates_asset(settings, [PUBLISHED], WRITER_POOL),
+            verified,
+            *upkeep_assets(settings),
         ],
-        asset_checks=warehouse_checks(settings),
-        jobs=[
-            # One process runs all steps in turn: a process a step costs 3 s each, and the heavy
-            # parts (Spark, dbt) are processes or thread pools themselves.
-            dg.define_asset_job(
-                PLATFORM_JOB,
-                selection=dg.AssetSelection.all(),
-                executor_def=dg.in_process_executor,
-                description="Land what is new, pin, build with dbt, publish, verify.",
-                tags={"dagster/max_runtime": str(MAX_RUNTIME_SECONDS)},
-            )
-        ],
+        asset_checks=extra_checks,
+        jobs=jobs([key for definition in raw for key in definition.keys], sorted(models.keys)),
+        schedules=schedules(settings),
+        sensors=sensors(settings, check_keys),
     )

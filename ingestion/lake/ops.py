@@ -109,8 +109,8 @@ RUN_LEDGER: Final = OpsTable(
     ),
     key=("run_id", "kind", "subject"),
 )
-"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish or verify;
-details is JSON text."""
+"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, verify or
+alert; details is JSON text."""
 
 FILE_REGISTRY: Final = OpsTable(
     name="file_registry",

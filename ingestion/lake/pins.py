@@ -128,11 +128,13 @@ class Window:
         pin: Number of the pin that is built.
         previous_pin: Number of the pin that was built before; None for everything.
         tables: By `<source>.<table>`.
+        again: First and last event date that are to be built again, though nothing of them is new.
     """
 
     pin: int
     previous_pin: int | None
     tables: Mapping[str, TableWindow]
+    again: tuple[date, date] | None = None
 
     def to_json(self) -> str:
         """The window as dbt gets it."""
@@ -140,6 +142,7 @@ class Window:
             {
                 "pin": self.pin,
                 "previous_pin": self.previous_pin,
+                "again": [day.isoformat() for day in self.again] if self.again else None,
                 "tables": {
                     name: {
                         "from_seq": table.from_seq,

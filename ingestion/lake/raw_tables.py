@@ -29,6 +29,10 @@ class TableHead:
         snapshot_id: None for a table that was never committed to.
         ingest_seq: `_ingest_seq` of the newest rows; 0 for none.
         claims: What is claimed in it.
+        rows: Good and failed rows.
+        files: Data files.
+        bytes: Bytes of the data files.
+        snapshots: Snapshots that are kept.
     """
 
     table: str
@@ -36,6 +40,10 @@ class TableHead:
     snapshot_id: int | None
     ingest_seq: int
     claims: Claims
+    rows: int = 0
+    files: int = 0
+    bytes: int = 0
+    snapshots: int = 0
 
 
 class RawTables:
@@ -103,14 +111,26 @@ class RawTables:
         return heads
 
 
+_TOTALS = ("records", "data-files", "files-size")
+"""Totals that Iceberg keeps in the summary of each snapshot."""
+
+
 def _head(contract: Contract, table: Table) -> TableHead:
     claims = read_claims(table.properties)
+    snapshot = table.current_snapshot()
+    summary = snapshot.summary if snapshot is not None else None
+    totals = summary.additional_properties if summary is not None else {}
+    rows, files, size = (int(totals.get(f"total-{name}", 0)) for name in _TOTALS)
     return TableHead(
         table=contract.name,
         metadata_location=table.metadata_location,
         snapshot_id=snapshot_id_of(table),
         ingest_seq=claims.ingest_seq,
         claims=claims,
+        rows=rows,
+        files=files,
+        bytes=size,
+        snapshots=len(table.metadata.snapshots),
     )
 
 

@@ -59,6 +59,7 @@ class TopicReport:
         failed: Failed rows.
         failed_by_reason: Failed rows by reason.
         drift: Rows with unknown fields.
+        bytes: Bytes of the data files.
         lag: Records that the cluster had and the lake had not, when the last batch was in.
         seconds: Time from the first plan to the end.
     """
@@ -71,6 +72,7 @@ class TopicReport:
     failed: int = 0
     failed_by_reason: Counter[str] = field(default_factory=Counter)
     drift: int = 0
+    bytes: int = 0
     lag: int = 0
     seconds: float = 0.0
 
@@ -312,6 +314,7 @@ class TopicStream:
         report.loaded = report.read - report.failed
         report.failed_by_reason += reasons
         report.drift += sum(item.drift for item in descriptors)
+        report.bytes += sum(file["bytes"] for item in descriptors for file in item.files)
         report.lag = lag
 
     def _lost(self) -> AdxError:

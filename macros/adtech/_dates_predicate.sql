@@ -8,6 +8,7 @@
 {# Intervals [start, end] of affected dates, merged and sorted; end none is open. #}
 {% macro _affected_intervals(effects, days_before, days_after) %}
     {%- set intervals = [] -%}
+    {%- set again = _window().get('again') -%}
     {%- for effect in effects -%}
         {%- set unknown = effect.keys() | reject('in', ['input', 'by', 'days_before', 'days_after']) | list -%}
         {%- if unknown -%}
@@ -17,6 +18,9 @@
         {%- set by = effect.get('by', 'event_date') -%}
         {%- set before = -(effect.get('days_before', 0) + days_before) -%}
         {%- set after = effect.get('days_after', 0) + days_after -%}
+        {%- if again and by == 'event_date' -%}
+            {%- do intervals.append([_shift_date(again[0], before), _shift_date(again[1], after)]) -%}
+        {%- endif -%}
         {%- if window['to_seq'] <= window['from_seq'] -%}
         {%- elif by == 'event_date' -%}
             {%- for day in window['touched_dates'] -%}

@@ -111,6 +111,13 @@ def build(
             help="The dbt code has changed, but not the rows it makes: build an increment.",
         ),
     ] = False,
+    dates: Annotated[
+        str | None,
+        typer.Option(
+            help="Build these event dates again, though nothing of them is new: "
+            "2026-03-28, or 2026-03-01..2026-03-28."
+        ),
+    ] = None,
     select: Annotated[
         str | None,
         typer.Option(help="dbt selection; the result stays in the scratch build, unpublished."),
@@ -119,12 +126,13 @@ def build(
 ) -> None:
     """Pin the lake, build what is new with dbt on a copy of the warehouse, and test it.
 
-    With nothing new and unchanged code nothing is done. Changed code builds everything from
+    With nothing new and unchanged code nothing is done, unless --dates asks for it. Changed code builds everything from
     nothing (see --keep-rows). A build that fails a test is kept aside and never published;
     `adx publish` makes one that passed the current one.
     """
     from ingestion.settings import load_settings
     from orchestration.warehouse.build import build as run_build
+    from orchestration.warehouse.dates import parse_dates
 
     settings = load_settings()
     with _progress() as on_node:
@@ -133,6 +141,7 @@ def build(
             pin=pin,
             full_refresh=full_refresh,
             keep_rows=keep_rows,
+            dates=parse_dates(dates) if dates else None,
             selection=select,
             on_node=on_node,
         )

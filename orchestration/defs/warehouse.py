@@ -1,22 +1,49 @@
 """The warehouse: pin, every dbt model and test, publish, verify."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import dbt_assets
+from pydantic import Field
 
 from ingestion.contracts import all_contracts
 from ingestion.settings import Settings
+from orchestration.defs.dates import log_days
 from orchestration.defs.raw import raw_key
-from orchestration.lib.translator import PIN, WarehouseTranslator
+from orchestration.lib.retries import retried
+from orchestration.lib.translator import PIN, PLATFORM_TEAM, WarehouseTranslator
+from orchestration.warehouse import dbt
+from orchestration.warehouse.build import Result
+from orchestration.warehouse.inventory import Table, inventory
+from orchestration.warehouse.store import FILE_NAME, Store
 
 WRITER_POOL = "warehouse_writer"
 """One build or publish at a time; the lock in the warehouse folder is the guarantee."""
 
 PUBLISHED = dg.AssetKey(["warehouse", "published"])
 VERIFIED = dg.AssetKey(["warehouse", "verified"])
+RECONCILED = "reconciled"
+FIGURES = "every_figure_is_right"
+PUBLISHED_FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=26), warn_window=timedelta(hours=3)
+)
+
+
+class BuildConfig(dg.Config):
+    """How the warehouse is built, for who starts a run by hand."""
+
+    full_refresh: bool = Field(default=False, description="Build everything from nothing.")
+    keep_rows: bool = Field(
+        default=False,
+        description="The dbt code has changed, but not the rows it makes: build an increment.",
+    )
+    dates: str = Field(
+        default="",
+        description="Build these event dates again: 2026-03-28, or 2026-03-01..2026-03-28.",
+    )
 
 
 def operational_tables() -> list[dg.AssetSpec]:
@@ -26,7 +53,14 @@ def operational_tables() -> list[dg.AssetSpec]:
         "source_loads": "Rows read, loaded and failed, a raw table and commit.",
     }
     return [
-        dg.AssetSpec(["ops", name], group_name="lake", description=description, deps=[PIN])
+        dg.AssetSpec(
+            ["ops", name],
+            group_name="lake",
+            description=description,
+            deps=[PIN],
+            kinds={"iceberg"},
+            owners=[PLATFORM_TEAM],
+        )
         for name, description in descriptions.items()
     ]
 
@@ -39,6 +73,7 @@ def pin_asset(settings: Settings) -> dg.AssetsDefinition:
         deps=[raw_key(contract) for contract in all_contracts()],
         group_name="lake",
         kinds={"iceberg"},
+        owners=[PLATFORM_TEAM],
         description="Exact states of all raw tables, logged in the lake; a build reads these.",
     )
     def pin() -> dg.MaterializeResult[None]:
@@ -46,7 +81,16 @@ def pin_asset(settings: Settings) -> dg.AssetsDefinition:
 
         lake = Lake.open(settings)
         lake.ensure_tables()
-        return dg.MaterializeResult(metadata={"pin": lake.pin().number})
+        pinned = lake.pin()
+        new = {name: table.to_seq - table.from_seq for name, table in pinned.tables.items()}
+        return dg.MaterializeResult(
+            metadata={
+                "pin": pinned.number,
+                "commits": sum(new.values()),
+                "tables_changed": sum(1 for count in new.values() if count),
+                "heads": dg.MetadataValue.json(pinned.heads()),
+            }
+        )
 
     return pin
 
@@ -64,60 +108,117 @@ def dbt_warehouse(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         dagster_dbt_translator=WarehouseTranslator(),
         pool=WRITER_POOL,
     )
-    def build_warehouse(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from orchestration.warehouse import build, dbt, publish
+    def build_warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
+        from orchestration.warehouse import build, publish
+        from orchestration.warehouse.dates import parse_dates
 
-        with build.open_session(settings) as session:
+        with (
+            retried(settings, context),
+            build.open_session(
+                settings,
+                full_refresh=config.full_refresh,
+                keep_rows=config.keep_rows,
+                dates=parse_dates(config.dates) if config.dates else None,
+            ) as session,
+        ):
             if isinstance(session, build.Result):
                 context.log.info(f"Nothing to do: {session.reason}")
+                # A run that was killed between build and publish left a build that nobody sees.
+                publish_newest = True
             else:
+                publish_newest = False
                 outcome = dbt.run(
                     settings,
                     session.arguments(),
                     database=session.file,
                     window=session.window.to_json(),
                 )
-                yield from _events(context, outcome.statuses)
                 if outcome.failures:
+                    # Nobody will read what was built, so nothing counts as materialized.
+                    yield from _checks(context, outcome)
                     raise session.fail(outcome)
                 result = session.finish(outcome.models, outcome.tests)
                 context.log.info(f"Built {result.build_id}: {result.reason}")
-        if isinstance(session, build.Result):
-            # A run that was killed between build and publish left a build that nobody sees.
+                yield from _materialized(context, settings, outcome, result)
+                yield from _checks(context, outcome)
+        if publish_newest:
             publish.publish(settings)
 
     return build_warehouse
 
 
 _UNIQUE_ID = "dagster_dbt/unique_id"
-_GOOD = {"success", "pass", "warn"}
+_COLUMN_SCHEMA = "dagster/column_schema"
+_GOOD = {"success", "pass"}
+_ENGINE_NUMBERS = ("bytes_processed", "bytes_billed", "slot_ms")
+"""What BigQuery says a model cost; DuckDB has no such words, its cost is its seconds."""
 
 
-def _events(
-    context: dg.AssetExecutionContext, statuses: Mapping[str, str]
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """What dbt did, as Dagster says it, in the order in which it ended.
+def _materialized(
+    context: dg.AssetExecutionContext, settings: Settings, outcome: dbt.Outcome, result: Result
+) -> Iterator[dg.MaterializeResult[None]]:
+    """The models that a build made, with what they hold and what they cost.
 
     A build is always whole, since a window counts as done for every model; of a run that selects
     some assets only these are reported.
     """
-    definition = context.assets_def
-    models = {spec.metadata[_UNIQUE_ID]: spec.key for spec in definition.specs}
-    checks = {spec.metadata[_UNIQUE_ID]: spec.key for spec in definition.check_specs}
-    for unique_id, status in statuses.items():
-        passed = status in _GOOD
+    tables = inventory(Path(result.folder) / FILE_NAME, settings)
+    specs = {spec.metadata[_UNIQUE_ID]: spec for spec in context.assets_def.specs}
+    for unique_id, execution in outcome.executions.items():
+        spec = specs.get(unique_id)
+        if spec is None or spec.key not in context.selected_asset_keys:
+            continue
+        schema, name = spec.key.path[-2:]
+        table = tables.get((schema, name), Table())
+        metadata: dict[str, Any] = {
+            "seconds": round(execution.seconds, 3),
+            "rows_changed": result.changed.get(f"{schema}.{name}", 0),
+            "pin": result.pin,
+            "build": result.build_id,
+            _COLUMN_SCHEMA: _column_schema(spec, table),
+        }
+        if table.rows is not None:
+            metadata["dagster/row_count"] = table.rows
+        for measure in _ENGINE_NUMBERS:
+            if isinstance(execution.response.get(measure), int):
+                metadata[measure] = execution.response[measure]
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+
+
+def _column_schema(spec: dg.AssetSpec, table: Table) -> dg.TableSchema:
+    """The columns as they were built, with what the project says about them."""
+    declared: dg.TableSchema = spec.metadata.get(_COLUMN_SCHEMA) or dg.TableSchema([])
+    meanings = {column.name: column.description for column in declared.columns}
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, kind.lower(), description=meanings.get(name))
+            for name, kind in table.columns
+        ]
+    )
+
+
+def _checks(
+    context: dg.AssetExecutionContext, outcome: dbt.Outcome
+) -> Iterator[dg.AssetCheckResult]:
+    """dbt's tests as asset checks."""
+    checks = {spec.metadata[_UNIQUE_ID]: spec.key for spec in context.assets_def.check_specs}
+    for unique_id, execution in outcome.executions.items():
         check = checks.get(unique_id)
-        selected = check is not None and check in context.selected_asset_check_keys
-        if check is not None and selected and status != "skipped":
-            yield dg.AssetCheckResult(
-                asset_key=check.asset_key,
-                check_name=check.name,
-                passed=passed,
-                metadata={"status": status},
-            )
-        model = models.get(unique_id)
-        if model in context.selected_asset_keys and passed:
-            yield dg.MaterializeResult(asset_key=model)
+        if check not in context.selected_asset_check_keys or execution.status == "skipped":
+            continue
+        warned = execution.status == "warn"
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=execution.status in _GOOD,
+            severity=dg.AssetCheckSeverity.WARN if warned else dg.AssetCheckSeverity.ERROR,
+            description=None if execution.status in _GOOD else execution.message,
+            metadata={
+                "status": execution.status,
+                "failed_rows": execution.failed_rows or 0,
+                "seconds": round(execution.seconds, 3),
+            },
+        )
 
 
 def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -128,44 +229,103 @@ def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefi
         deps=marts,
         group_name="warehouse",
         kinds={"duckdb"},
+        owners=[PLATFORM_TEAM],
         pool=WRITER_POOL,
+        freshness_policy=PUBLISHED_FRESHNESS,
         description="The DuckDB file that BI tools read, replaced by one swap of a link.",
     )
-    def published() -> dg.MaterializeResult[None]:
+    def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from orchestration.warehouse.publish import publish
 
-        publication = publish(settings)
+        with retried(settings, context):
+            publication = publish(settings)
+        build = Store(settings.warehouse).read(publication.build_id)
+        manifest = build.manifest
+        days = {}
+        if publication.status == "published":
+            days = log_days(context, settings, publication)
         return dg.MaterializeResult(
             metadata={
                 "status": publication.status,
                 "build": publication.build_id,
                 "pin": publication.pin,
+                "rows": manifest.rows,
+                "models": manifest.models,
+                "tests": manifest.tests,
+                "dates_changed": len(days),
+                "file_bytes": build.file.stat().st_size,
+                "build_seconds": _seconds(manifest.started_at, manifest.finished_at),
+                "pin_age_seconds": _pin_age(settings, publication.pin),
             }
         )
 
     return published
 
 
+def _seconds(start: str, end: str) -> float:
+    lasted = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return round(lasted.total_seconds(), 3)
+
+
+def _pin_age(settings: Settings, number: int) -> float:
+    """How old what readers see now is: the time since its pin was taken."""
+    from ingestion.lake import Lake
+    from orchestration.warehouse.pin import find_pin
+
+    pinned_at = find_pin(Lake.open(settings), number).pinned_at
+    return round((datetime.now(UTC) - pinned_at).total_seconds(), 3)
+
+
 def verified_asset(settings: Settings) -> dg.AssetsDefinition:
     """The proof that the published marts reproduce the answer key."""
 
-    @dg.asset(
-        key=VERIFIED,
-        deps=[PUBLISHED],
-        group_name="warehouse",
-        description="Every metric at every grain of the answer key, compared with the marts.",
+    @dg.multi_asset(
+        name="verified",
+        specs=[
+            dg.AssetSpec(
+                VERIFIED,
+                deps=[PUBLISHED],
+                group_name="warehouse",
+                kinds={"duckdb"},
+                owners=[PLATFORM_TEAM],
+                skippable=True,
+                description="Every metric at every grain of the answer key, compared with the "
+                "marts. Where no ad world was played there is no key, and nothing to compare.",
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                FIGURES,
+                asset=VERIFIED,
+                description="Every figure of the published marts is the answer key's.",
+            )
+        ],
     )
-    def verified() -> dg.MaterializeResult[None]:
+    def verified(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         from orchestration.warehouse.verify import verify
 
+        if not (settings.world / "key").exists():
+            context.log.info("No ad world was played here, so there is no answer key.")
+            return
         verdict = verify(settings)
+        metadata = {"passed": verdict.passed, "failed": verdict.failed}
+        first = [str(failure) for failure in verdict.failures[:5]]
+        yield dg.AssetCheckResult(
+            check_name=FIGURES,
+            asset_key=VERIFIED,
+            passed=not verdict.failed,
+            description="\n".join(first) or None,
+            metadata=metadata,
+        )
         if verdict.failed:
             raise dg.Failure(
                 description=f"{verdict.last_line}; run `adx verify` to see which figures differ",
-                metadata={"passed": verdict.passed, "failed": verdict.failed},
+                metadata=metadata,
                 allow_retries=False,
             )
-        return dg.MaterializeResult(metadata={"passed": verdict.passed, "failed": 0})
+        yield dg.MaterializeResult(asset_key=VERIFIED, metadata=metadata)
 
     return verified
 
@@ -175,7 +335,7 @@ def warehouse_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=PUBLISHED,
-        name="reconciled",
+        name=RECONCILED,
         description="The chain from the lake's files to the marts, row by row.",
     )
     def reconciled() -> dg.AssetCheckResult:
@@ -184,6 +344,7 @@ def warehouse_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         verdict = reconcile(settings)
         return dg.AssetCheckResult(
             passed=verdict.failed == 0,
+            description="\n".join(str(failure) for failure in verdict.failures[:5]) or None,
             metadata={"passed": verdict.passed, "failed": verdict.failed},
         )
 

@@ -1,6 +1,7 @@
 """How a dbt node looks in Dagster."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -8,6 +9,20 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 PIN = dg.AssetKey(["lake", "pin"])
 """What a build reads: exact states of all raw tables."""
+
+PLATFORM_TEAM = "team:data-platform"
+OWNERS: Mapping[str, str] = {
+    "core": "team:analytics",
+    "analytics": "team:analytics",
+    "finance": "team:finance",
+}
+"""Who answers for a layer; the platform team for all others."""
+
+MARTS = tuple(OWNERS)
+MARTS_FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=26), warn_window=timedelta(hours=3)
+)
+"""Marts are built every hour; a day without them is too long."""
 
 
 class WarehouseTranslator(DagsterDbtTranslator):
@@ -28,4 +43,30 @@ class WarehouseTranslator(DagsterDbtTranslator):
         if any(parent.startswith("source.") for parent in parents):
             spec = spec.replace_attributes(deps=[*spec.deps, PIN])
         layer = node["config"].get("schema") or "utilities"
-        return spec.replace_attributes(group_name=layer)
+        materialized = node["config"].get("materialized") or "table"
+        return spec.replace_attributes(
+            group_name=layer,
+            owners=[OWNERS.get(layer, PLATFORM_TEAM)],
+            kinds={"dbt", "duckdb", "view" if materialized == "view" else "table"},
+            tags={**spec.tags, "layer": layer, "materialized": materialized, **_kind_tag(node)},
+            freshness_policy=MARTS_FRESHNESS if layer in MARTS else None,
+        )
+
+
+_VAULT_KINDS = {
+    "hub": "hub",
+    "link": "link",
+    "nhl": "event_link",
+    "sat": "satellite",
+    "masat": "multi_active_satellite",
+    "esat": "effectivity_satellite",
+    "rtsat": "record_tracking_satellite",
+    "pit": "pit",
+    "bridge": "bridge",
+}
+
+
+def _kind_tag(node: Mapping[str, Any]) -> dict[str, str]:
+    """`vault: hub`, by which the vault can be filtered in the graph."""
+    kind = _VAULT_KINDS.get(str(node["name"]).split("_", 1)[0])
+    return {"vault": kind} if kind else {}

@@ -7,6 +7,8 @@ The rules:
 - Changed code (dbt project, macros, seeds, DuckDB itself), or nothing published yet: everything is
   built from nothing, because rows that older code made must not stay among new ones. Who knows
   that a change touches no rows (a description, a test) says `--keep-rows` and gets an increment.
+- Dates that are named (`--dates`) count as touched by every event table of an increment, so that
+  everything that is built by date is built again for them, from the vault.
 - A selection is built in the scratch folder and never published: its window would count as done
   for models that were not built.
 """
@@ -16,7 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from ingestion.failpoints import failpoint
 from ingestion.lake import Lake, Pin
 from ingestion.settings import Settings
 from orchestration.warehouse import checksums, dbt, ledger
+from orchestration.warehouse.dates import DateRange
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.pin import find_pin, pin_lake, registration
 from orchestration.warehouse.register import register
@@ -61,6 +64,7 @@ class Plan:
         base: The build it starts as a copy of.
         code: Hash of the dbt project.
         reason: Why it is a full refresh, or an increment.
+        dates: Event dates that an increment builds again.
     """
 
     pin: Pin
@@ -68,6 +72,7 @@ class Plan:
     base: Build | None
     code: str
     reason: str
+    dates: DateRange | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.plan = plan
-        self.window = lake.window(plan.previous, plan.pin)
+        self.window = replace(lake.window(plan.previous, plan.pin), again=plan.dates)
         self.build_id = store.next_id(plan.pin.number)
         self.file = store.building / FILE_NAME
         self.is_open = True
@@ -174,6 +179,7 @@ class Session:
             models=models,
             tests=tests,
             changed=changed,
+            again=self.plan.dates,
             **details,
         )
         return self._result("built", build.folder, manifest, changed)
@@ -300,6 +306,7 @@ def plan_build(
     *,
     full_refresh: bool = False,
     keep_rows: bool = False,
+    dates: DateRange | None = None,
 ) -> Plan:
     """Decide between an increment on the published build and a build from nothing."""
     code = dbt.code_hash()
@@ -318,7 +325,10 @@ def plan_build(
     if reason or current is None:
         return Plan(pin, None, None, code, reason)
     previous = find_pin(lake, current.manifest.pin)
-    return Plan(pin, previous, current, code, f"what is new since pin {previous.number}")
+    reason = f"what is new since pin {previous.number}"
+    if dates is not None:
+        reason += f", and the dates {dates[0]} to {dates[1]} again"
+    return Plan(pin, previous, current, code, reason, dates)
 
 
 def _done_before(plan: Plan, store: Store) -> Build | None:
@@ -337,6 +347,7 @@ def open_session(
     pin: int | None = None,
     full_refresh: bool = False,
     keep_rows: bool = False,
+    dates: DateRange | None = None,
     again: bool = False,
 ) -> Iterator[Session | Result]:
     """Hold the writer's lock, pin, plan, copy and register; or say that there is nothing to do.
@@ -348,6 +359,7 @@ def open_session(
         pin: Number of a logged pin; by default the lake is pinned now.
         full_refresh: Build everything from nothing.
         keep_rows: The code has changed, but not the rows it makes: build an increment.
+        dates: Event dates to build again, though nothing of them is new.
         again: Build even if the newest build is this one already.
 
     Raises:
@@ -359,8 +371,10 @@ def open_session(
     lake = Lake.open(settings)
     with store.lock("build"):
         pinned = pin_lake(lake) if pin is None else find_pin(lake, pin)
-        plan = plan_build(lake, store, pinned, full_refresh=full_refresh, keep_rows=keep_rows)
-        done = None if again or full_refresh else _done_before(plan, store)
+        plan = plan_build(
+            lake, store, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
+        )
+        done = None if again or full_refresh or dates else _done_before(plan, store)
         if done is not None:
             yield _nothing(done)
             return
@@ -379,6 +393,7 @@ def build(
     pin: int | None = None,
     full_refresh: bool = False,
     keep_rows: bool = False,
+    dates: DateRange | None = None,
     selection: str | None = None,
     on_node: Callable[[str, str], None] | None = None,
 ) -> Result:
@@ -389,6 +404,7 @@ def build(
         pin: Number of a logged pin; by default the lake is pinned now.
         full_refresh: Build everything from nothing.
         keep_rows: The code has changed, but not the rows it makes: build an increment.
+        dates: Event dates to build again, though nothing of them is new.
         selection: dbt selection; the result stays in the scratch folder.
         on_node: Called with name and status after each model or test.
 
@@ -401,6 +417,7 @@ def build(
         pin=pin,
         full_refresh=full_refresh,
         keep_rows=keep_rows,
+        dates=dates,
         again=selection is not None,
     ) as session:
         if isinstance(session, Result):

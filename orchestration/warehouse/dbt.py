@@ -38,6 +38,25 @@ class Failure:
     compiled: str | None
 
 
+@dataclass(frozen=True)
+class Execution:
+    """What became of one node.
+
+    Attributes:
+        status: dbt's word: `success`, `pass`, `warn`, `fail`, `error`, `skipped`.
+        seconds: Its execution time.
+        message: What dbt or the engine said.
+        failed_rows: Rows that a test found.
+        response: What the engine answered; BigQuery names the bytes it read.
+    """
+
+    status: str
+    seconds: float
+    message: str
+    failed_rows: int | None
+    response: dict[str, Any]
+
+
 @dataclass
 class Outcome:
     """What a dbt run did."""
@@ -47,8 +66,8 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    statuses: dict[str, str] = field(default_factory=dict)
-    """dbt's status by unique id, such as `success`, `pass`, `fail`, `skipped`."""
+    executions: dict[str, Execution] = field(default_factory=dict)
+    """By dbt's unique id, in the order in which they ended."""
 
 
 def code_hash() -> str:
@@ -193,7 +212,13 @@ def _outcome(results: Sequence[Any]) -> Outcome:
         kind = str(getattr(node.resource_type, "value", node.resource_type))
         status = str(getattr(result.status, "value", result.status))
         outcome.seconds[node.name] = result.execution_time
-        outcome.statuses[node.unique_id] = status
+        outcome.executions[node.unique_id] = Execution(
+            status=status,
+            seconds=result.execution_time,
+            message=_first_lines(result.message),
+            failed_rows=result.failures if kind == "test" else None,
+            response=dict(result.adapter_response or {}),
+        )
         if status in {"success", "pass", "warn"}:
             if kind in {"test", "unit_test"}:
                 outcome.tests += 1

@@ -23,7 +23,7 @@ def record(
 
     Args:
         lake: Where the ledger is.
-        kind: `pin`, `build`, `publish` or `verify`.
+        kind: `pin`, `build`, `publish`, `verify` or `alert`.
         subject: What it was done to, such as `pin 3` or a build id.
         started_at: When it started, UTC.
         read: Rows of the window, or pairs compared.

@@ -1,0 +1,106 @@
+"""Event dates as partitions: when each was built last, and the way to build some again.
+
+dbt builds by date inside one invocation, so that a run without dates stays one click. What Dagster
+keeps per date is this one asset: a partition turns green when the rows of its date are published,
+and a backfill of partitions builds these dates again, in every model that is built by date.
+"""
+
+import dagster as dg
+
+from ingestion.settings import Settings
+from orchestration.lib.translator import PLATFORM_TEAM
+from orchestration.warehouse.inventory import Day, changed_days
+from orchestration.warehouse.publish import Publication
+from orchestration.warehouse.store import Store
+
+EVENT_DATES = dg.AssetKey(["warehouse", "event_dates"])
+
+
+class Again(dg.Config):
+    """How dates are built again."""
+
+    keep_rows: bool = False
+    """The dbt code has changed: build these dates with it and leave all others as they are.
+    Without it, changed code builds everything from nothing."""
+
+
+def date_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition a UTC date, from the first event date to today."""
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.first_event_date.isoformat(), end_offset=1
+    )
+
+
+def days_of(settings: Settings, publication: Publication) -> dict[str, Day]:
+    """The dates whose rows a publication changed."""
+    store = Store(settings.warehouse)
+    old = store.read(publication.replaced).file if publication.replaced else None
+    return dict(changed_days(old, store.read(publication.build_id).file, settings))
+
+
+def log_days(
+    context: dg.AssetExecutionContext, settings: Settings, publication: Publication
+) -> dict[str, Day]:
+    """One materialization a date whose rows a publication changed."""
+    days = days_of(settings, publication)
+    known = date_partitions(settings)
+    for name, day in days.items():
+        if known.has_partition_key(name):
+            context.log_event(
+                dg.AssetMaterialization(
+                    EVENT_DATES,
+                    partition=name,
+                    metadata={
+                        "dagster/partition_row_count": day.rows,
+                        "rows": day.rows,
+                        "rows_changed": day.changed,
+                        "tables_changed": day.tables,
+                        "build": publication.build_id,
+                    },
+                )
+            )
+    return days
+
+
+def event_dates_asset(
+    settings: Settings, deps: list[dg.AssetKey], pool: str
+) -> dg.AssetsDefinition:
+    """The dates of the published warehouse; materializing some builds them again."""
+
+    @dg.asset(
+        key=EVENT_DATES,
+        deps=deps,
+        group_name="warehouse",
+        kinds={"dbt", "duckdb"},
+        owners=[PLATFORM_TEAM],
+        pool=pool,
+        partitions_def=date_partitions(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        description="Event dates of the published warehouse: a partition is green when the rows "
+        "of its date are published. Materialize partitions to build these dates again in every "
+        "model that is built by date, test and publish them.",
+    )
+    def event_dates(context: dg.AssetExecutionContext, config: Again) -> dg.MaterializeResult[None]:
+        from orchestration.warehouse.build import build
+        from orchestration.warehouse.dates import parse_dates
+        from orchestration.warehouse.publish import publish
+
+        keys = context.partition_key_range
+        dates = parse_dates(f"{keys.start}..{keys.end}")
+        result = build(settings, dates=dates, keep_rows=config.keep_rows)
+        publication = publish(settings, result.build_id)
+        days = days_of(settings, publication)
+        return dg.MaterializeResult(
+            metadata={
+                "build": result.build_id,
+                "why": result.reason,
+                "seconds": result.seconds,
+                "rows_changed": sum(abs(count) for count in result.changed.values()),
+                "dates_changed": len(days),
+                "changed": dg.MetadataValue.json(
+                    {name: vars(day) for name, day in days.items()}
+                ),
+            }
+        )
+
+    return event_dates

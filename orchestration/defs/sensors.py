@@ -1,0 +1,188 @@
+"""Sensors: dropped files, new commits, failed runs, failed checks.
+
+All of them only look; what they start can be started twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from ingestion.contracts import all_contracts
+from ingestion.settings import Settings
+from ingestion.sources.drop_queue import DropQueue, Look
+from orchestration.batch import BATCH_SOURCES
+from orchestration.defs.jobs import LANDING_JOB, PLATFORM_JOB, WAREHOUSE_JOB, is_busy
+from orchestration.defs.raw import of_source, raw_key
+from orchestration.lib.alerts import alert
+
+FILE_CARRIERS = {"csv", "jsonl", "avro"}
+CHECKS_SECONDS = 30
+COMMITS_SECONDS = 60
+
+
+def file_sources() -> list[str]:
+    """Sources whose files are dropped into a folder."""
+    return [
+        source
+        for source in BATCH_SOURCES
+        if {contract.carrier for contract in of_source(source)} & FILE_CARRIERS
+    ]
+
+
+def _digest(values: Iterable[object]) -> str:
+    return hashlib.sha256(json.dumps(list(values)).encode()).hexdigest()[:32]
+
+
+def _status(settings: Settings) -> dg.DefaultSensorStatus:
+    return (
+        dg.DefaultSensorStatus.RUNNING
+        if settings.dagster_autostart
+        else dg.DefaultSensorStatus.STOPPED
+    )
+
+
+def file_sensor(settings: Settings, source: str) -> dg.SensorDefinition:
+    """Land the files of a source as soon as they are whole."""
+
+    @dg.sensor(
+        name=f"{source}_files_sensor",
+        job_name=LANDING_JOB,
+        minimum_interval_seconds=30,
+        default_status=_status(settings),
+        description=f"Lands whole files that stand in the drop folder {source}/.",
+    )
+    def files() -> dg.RunRequest | dg.SkipReason:
+        queue = DropQueue(settings.drop, source, settings.drop_quiet_seconds)
+        whole, waiting = queue.ready()
+        looks = {name: Look.at(queue.incoming / name) for name in whole}
+        found = [
+            (name, look.size, look.modified_ns) for name, look in looks.items() if look is not None
+        ]
+        if not found:
+            reason = f"{len(waiting)} still being written" if waiting else "no files"
+            return dg.SkipReason(f"{queue.incoming}: {reason}")
+        return dg.RunRequest(
+            run_key=f"{source}-{_digest(found)}",
+            asset_selection=[raw_key(contract) for contract in of_source(source)],
+            tags={"adx/files": str(len(found))},
+        )
+
+    return files
+
+
+def commits_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Build as soon as the lake holds commits that readers do not see yet."""
+
+    @dg.sensor(
+        name="new_commits_sensor",
+        job_name=WAREHOUSE_JOB,
+        minimum_interval_seconds=COMMITS_SECONDS,
+        default_status=_status(settings),
+        description="Builds and publishes when a raw table has commits beyond the published pin, "
+        "whoever made them. The same commits are built once: a build that fails waits for news.",
+    )
+    def new_commits(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from ingestion.lake import Lake
+        from orchestration.warehouse.pin import find_pin
+        from orchestration.warehouse.store import Store
+
+        for job in (WAREHOUSE_JOB, PLATFORM_JOB):
+            if is_busy(context.instance, job):
+                return dg.SkipReason(f"{job} is running")
+        lake = Lake.open(settings)
+        lake.ensure_tables()
+        heads = {contract.name: lake.head(contract).ingest_seq for contract in all_contracts()}
+        current = Store(settings.warehouse).current()
+        built = find_pin(lake, current.manifest.pin).heads() if current else {}
+        new = {name: seq for name, seq in heads.items() if seq > built.get(name, 0)}
+        if not new:
+            return dg.SkipReason("readers see every commit")
+        return dg.RunRequest(
+            run_key=f"commits-{_digest(sorted(heads.items()))}",
+            tags={"adx/new_tables": str(len(new))},
+        )
+
+    return new_commits
+
+
+def failed_runs_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Alert when a run fails, or was killed."""
+
+    @dg.run_failure_sensor(
+        name="failed_runs_sensor",
+        minimum_interval_seconds=CHECKS_SECONDS,
+        default_status=_status(settings),
+        description="Alerts (ADX_ALERT_URLS) and notes in the run ledger every run that failed.",
+    )
+    def failed_runs(context: dg.RunFailureSensorContext) -> None:
+        alert(
+            settings,
+            f"run of {context.dagster_run.job_name}",
+            context.failure_event.message or "The run failed.",
+            run_id=context.dagster_run.run_id,
+            steps={
+                event.step_key: _first_line(event)
+                for event in context.get_step_failure_events()
+                if event.step_key
+            },
+        )
+
+    return failed_runs
+
+
+def _first_line(event: dg.DagsterEvent) -> str:
+    """What the step raised, without its stack."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip().splitlines()[0] if error is not None else event.message or ""
+
+
+def failed_checks_sensor(
+    settings: Settings, checks: list[dg.AssetCheckKey]
+) -> dg.SensorDefinition:
+    """Alert when a check fails; a failing check fails no run by itself."""
+
+    @dg.sensor(
+        name="failed_checks_sensor",
+        minimum_interval_seconds=CHECKS_SECONDS,
+        default_status=_status(settings),
+        description="Alerts (ADX_ALERT_URLS) and notes in the run ledger every check that failed.",
+    )
+    def failed_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        storage = context.instance.event_log_storage
+        newest = storage.get_latest_asset_check_execution_by_key(checks)
+        seen = float(context.cursor or 0)
+        failed = [
+            (record.event, record)
+            for record in newest.values()
+            if record.status is AssetCheckExecutionRecordStatus.FAILED
+            and record.event is not None
+            and record.event.timestamp > seen
+        ]
+        for event, record in sorted(failed, key=lambda item: item[0].timestamp):
+            evaluation = event.get_dagster_event().asset_check_evaluation_data
+            alert(
+                settings,
+                f"check {record.key.to_user_string()}",
+                evaluation.description or "The check failed.",
+                severity=evaluation.severity.value,
+                run_id=record.run_id,
+            )
+            context.update_cursor(repr(event.timestamp))
+        return dg.SkipReason(f"{len(failed)} checks have failed since the last look")
+
+    return failed_checks
+
+
+def sensors(settings: Settings, checks: list[dg.AssetCheckKey]) -> list[dg.SensorDefinition]:
+    """Every sensor of the platform."""
+    return [
+        *(file_sensor(settings, source) for source in file_sources()),
+        commits_sensor(settings),
+        failed_runs_sensor(settings),
+        failed_checks_sensor(settings, checks),
+    ]
