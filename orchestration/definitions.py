@@ -46,9 +46,7 @@ def definitions_of(settings: Settings) -> dg.Definitions:
     verified = verified_asset(settings)
     extra_checks = warehouse_checks(settings)
     check_keys = [
-        key
-        for definition in (models, verified, *extra_checks)
-        for key in definition.check_keys
+        key for definition in (models, verified, *extra_checks) for key in definition.check_keys
     ]
     return dg.Definitions(
         assets=[

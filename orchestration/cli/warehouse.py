@@ -102,6 +102,7 @@ def _dates(days: "Sequence[date]") -> str | None:
 
 
 def build(
+    *,
     pin: Pin = None,
     full_refresh: FullRefresh = False,
     keep_rows: Annotated[
@@ -126,9 +127,9 @@ def build(
 ) -> None:
     """Pin the lake, build what is new with dbt on a copy of the warehouse, and test it.
 
-    With nothing new and unchanged code nothing is done, unless --dates asks for it. Changed code builds everything from
-    nothing (see --keep-rows). A build that fails a test is kept aside and never published;
-    `adx publish` makes one that passed the current one.
+    With nothing new and unchanged code nothing is done, unless --dates asks for it. Changed
+    code builds everything from nothing (see --keep-rows). A build that fails a test is kept aside
+    and never published; `adx publish` makes one that passed the current one.
     """
     from ingestion.settings import load_settings
     from orchestration.warehouse.build import build as run_build

@@ -5,13 +5,19 @@ keeps per date is this one asset: a partition turns green when the rows of its d
 and a backfill of partitions builds these dates again, in every model that is built by date.
 """
 
+import warnings
+
 import dagster as dg
+from dagster._utils.warnings import BetaWarning
 
 from ingestion.settings import Settings
 from orchestration.lib.translator import PLATFORM_TEAM
 from orchestration.warehouse.inventory import Day, changed_days
 from orchestration.warehouse.publish import Publication
 from orchestration.warehouse.store import Store
+
+warnings.filterwarnings("ignore", "Parameter `backfill_policy`", BetaWarning)
+# One run for a whole range of dates: a run a date would copy and publish the warehouse each time.
 
 EVENT_DATES = dg.AssetKey(["warehouse", "event_dates"])
 
@@ -97,9 +103,7 @@ def event_dates_asset(
                 "seconds": result.seconds,
                 "rows_changed": sum(abs(count) for count in result.changed.values()),
                 "dates_changed": len(days),
-                "changed": dg.MetadataValue.json(
-                    {name: vars(day) for name, day in days.items()}
-                ),
+                "changed": dg.MetadataValue.json({name: vars(day) for name, day in days.items()}),
             }
         )
 

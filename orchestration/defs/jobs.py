@@ -13,9 +13,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from ingestion.settings import Settings
 from orchestration.defs.dates import EVENT_DATES
-from orchestration.defs.raw import raw_key
 from orchestration.defs.upkeep import LAKE_SIZE, OLD_BUILDS
-from orchestration.defs.warehouse import FIGURES, PUBLISHED, RECONCILED, VERIFIED
+from orchestration.defs.warehouse import PUBLISHED, RECONCILED, VERIFIED
 from orchestration.lib.translator import PIN
 
 PLATFORM_JOB = "platform_job"
@@ -151,9 +150,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     return [_schedule(timetable, status) for timetable in TIMETABLES]
 
 
-def _schedule(
-    timetable: Timetable, status: dg.DefaultScheduleStatus
-) -> dg.ScheduleDefinition:
+def _schedule(timetable: Timetable, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=timetable.name,
         job_name=timetable.job,

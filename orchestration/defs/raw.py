@@ -185,9 +185,7 @@ def batch_assets(settings: Settings, source: str) -> dg.AssetsDefinition:
     """All tables of one source that dlt lands."""
     contracts = of_source(source)
 
-    @dg.multi_asset(
-        name=f"land_{source}", specs=_specs(contracts, "dlt"), pool=f"land_{source}"
-    )
+    @dg.multi_asset(name=f"land_{source}", specs=_specs(contracts, "dlt"), pool=f"land_{source}")
     def land(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with retried(settings, context):
             report = land_source(settings, source)

@@ -141,9 +141,7 @@ def _first_line(event: dg.DagsterEvent) -> str:
     return error.message.strip().splitlines()[0] if error is not None else event.message or ""
 
 
-def failed_checks_sensor(
-    settings: Settings, checks: list[dg.AssetCheckKey]
-) -> dg.SensorDefinition:
+def failed_checks_sensor(settings: Settings, checks: list[dg.AssetCheckKey]) -> dg.SensorDefinition:
     """Alert when a check fails; a failing check fails no run by itself."""
 
     @dg.sensor(

@@ -41,9 +41,7 @@ def upkeep_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         title = f"| table | {' | '.join(measures)} |\n| --- |{' ---: |' * len(measures)}"
         return dg.MaterializeResult(
             metadata={
-                **{
-                    part: sum(getattr(head, part) for head in heads.values()) for part in measures
-                },
+                **{part: sum(getattr(head, part) for head in heads.values()) for part in measures},
                 "tables": dg.MetadataValue.md("\n".join([title, *lines])),
             }
         )

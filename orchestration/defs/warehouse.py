@@ -1,6 +1,6 @@
 """The warehouse: pin, every dbt model and test, publish, verify."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -200,11 +200,13 @@ def _column_schema(spec: dg.AssetSpec, table: Table) -> dg.TableSchema:
 def _checks(
     context: dg.AssetExecutionContext, outcome: dbt.Outcome
 ) -> Iterator[dg.AssetCheckResult]:
-    """dbt's tests as asset checks."""
+    """The tests that dbt ran, as asset checks."""
     checks = {spec.metadata[_UNIQUE_ID]: spec.key for spec in context.assets_def.check_specs}
     for unique_id, execution in outcome.executions.items():
         check = checks.get(unique_id)
-        if check not in context.selected_asset_check_keys or execution.status == "skipped":
+        if check is None or execution.status == "skipped":
+            continue
+        if check not in context.selected_asset_check_keys:
             continue
         warned = execution.status == "warn"
         yield dg.AssetCheckResult(

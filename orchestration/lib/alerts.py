@@ -1,7 +1,8 @@
-"""Tells people that something is wrong: the log, the run ledger, and where apprise can reach them."""
+"""Tells people that something is wrong: by the log, the run ledger, and apprise."""
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -13,7 +14,7 @@ from orchestration.warehouse import ledger
 _log = structlog.get_logger("alerts")
 
 
-def alert(settings: Settings, subject: str, message: str, **details: object) -> None:
+def alert(settings: Settings, subject: str, message: str, **details: Any) -> None:
     """Send one alert, and keep it in the run ledger (kind `alert`) whatever becomes of it.
 
     Args:
@@ -41,7 +42,7 @@ def alert(settings: Settings, subject: str, message: str, **details: object) -> 
         )
 
 
-def _send(settings: Settings, subject: str, message: str, details: dict[str, object]) -> bool:
+def _send(settings: Settings, subject: str, message: str, details: dict[str, Any]) -> bool:
     addresses = settings.alert_urls.get_secret_value().split()
     if not addresses:
         return True
@@ -57,7 +58,5 @@ def _send(settings: Settings, subject: str, message: str, details: dict[str, obj
             )
     text = f"{message}\n{json.dumps(details, default=str)}" if details else message
     return bool(
-        services.notify(
-            body=text, title=f"AdvertiseX: {subject}", notify_type=NotifyType.FAILURE
-        )
+        services.notify(body=text, title=f"AdvertiseX: {subject}", notify_type=NotifyType.FAILURE)
     )

@@ -28,7 +28,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def get_run_worker_debug_info(
         self,
         run: DagsterRun,
-        include_container_logs: bool | None = True,  # noqa: ARG002, FBT001, FBT002
+        include_container_logs: bool | None = True,  # noqa: ARG002
     ) -> str | None:
         """Which process it was."""
         pid = lost_runs.lost_process(self._instance, run.run_id)

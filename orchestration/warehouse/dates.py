@@ -14,10 +14,10 @@ def parse_dates(text: str) -> DateRange:
     Raises:
         AdxError: It is no date, or the range runs backwards.
     """
-    first, _, last = text.partition("..")
+    first, dots, last = text.partition("..")
     try:
         start = date.fromisoformat(first)
-        end = date.fromisoformat(last) if last else start
+        end = date.fromisoformat(last) if dots else start
     except ValueError as error:
         raise _refused(text, str(error)) from error
     if end < start:

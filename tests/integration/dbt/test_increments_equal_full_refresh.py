@@ -9,6 +9,7 @@ Random traffic touches many dates, and so hides a date effect that is declared t
 effect therefore has a month of 2025 for itself, which nothing else of that window touches.
 """
 
+import json
 import random
 from collections.abc import Callable
 from datetime import date
@@ -310,6 +311,32 @@ def test_the_same_window_again_changes_nothing(incremented: Any) -> None:
     before = everything(incremented)
 
     incremented.build(incremented.window(2, 3), tests=False)
+
+    assert_same(before, everything(incremented))
+
+
+def test_dates_that_are_built_again_are_as_a_rebuild_makes_them(incremented: Any) -> None:
+    before = everything(incremented)
+    damaged = incremented.query(
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "join information_schema.tables using (table_schema, table_name) "
+        "where table_type = 'BASE TABLE' and column_name in ('event_date', 'advertiser_date') "
+        "and table_schema in ('business_vault', 'core', 'analytics', 'finance')"
+    )
+    with incremented.connect() as connection:
+        for schema, table, column in damaged:
+            # Two dates: one whose rows go, and one that gains rows that nothing accounts for.
+            connection.execute(f"delete from {schema}.{table} where {column} = '2026-03-28'")
+            connection.execute(
+                f"insert into {schema}.{table} "
+                f"from {schema}.{table} where {column} = '2026-03-29' limit 1"
+            )
+    assert len(damaged) > 5
+    assert before != everything(incremented)
+
+    window = json.loads(incremented.window(3, 3))
+    again = {**window, "again": ["2026-03-28", "2026-03-29"]}
+    incremented.build(json.dumps(again), tests=False)
 
     assert_same(before, everything(incremented))
 

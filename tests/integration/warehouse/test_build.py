@@ -9,6 +9,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build, open_session
+from orchestration.warehouse.dates import parse_dates
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
 from orchestration.warehouse.store import Store
@@ -61,6 +62,42 @@ def test_a_build_again_does_nothing_and_leaves_no_trace(world, settings):
     assert world.lake.read_ops("run_ledger").num_rows == ledger
     assert len(world.lake.pins()) == 1
     assert publish(settings).status == "nothing to do"
+
+
+def test_dates_are_built_again_though_nothing_is_new(world, settings, monkeypatch):
+    world.land(world.action("view"))
+    first = build(settings)
+    publish(settings)
+    windows = []
+    run = dbt.run
+
+    def listen(*arguments, **options):
+        windows.append(json.loads(options["window"]))
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(dbt, "run", listen)
+    again = build(settings, dates=parse_dates("2026-03-27..2026-03-28"))
+
+    assert (again.status, again.pin, again.previous_pin) == ("built", first.pin, first.pin)
+    assert again.build_id != first.build_id
+    assert "2026-03-27 to 2026-03-28 again" in again.reason
+    (window,) = windows
+    assert window["again"] == ["2026-03-27", "2026-03-28"]
+    assert window["tables"]["user_events.events"]["touched_dates"] == []
+    (row,) = (
+        row
+        for row in world.lake.read_ops("run_ledger").to_pylist()
+        if row["subject"] == again.build_id
+    )
+    assert json.loads(row["details"])["again"] == ["2026-03-27", "2026-03-28"]
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-03-28..", "2026-03-28..2026-03-01", ".."])
+def test_what_is_no_range_of_dates_is_refused(text):
+    with pytest.raises(AdxError) as refused:
+        parse_dates(text)
+    assert refused.value.exit_code is ExitCode.USAGE
+    assert text in refused.value.message
 
 
 def test_changed_code_builds_from_nothing_unless_the_rows_are_kept(world, settings, monkeypatch):

@@ -1,0 +1,231 @@
+"""Sensors and schedules: what starts a run, what waits, what alerts."""
+
+import json
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake import Lake
+from ingestion.settings import Settings
+from orchestration.defs import sensors
+from orchestration.defs.jobs import LANDING_JOB, WAREHOUSE_JOB, schedules
+from orchestration.defs.raw import of_source, raw_key
+from orchestration.lib.alerts import alert
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", drop_quiet_seconds=0)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def drop(settings: Settings, name: str, text: str = "a,b\n") -> Path:
+    folder = settings.drop / "adserver"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def look(sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None = None):
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    return sensor.evaluate_tick(context)
+
+
+def alerts(settings: Settings) -> list[tuple[str, dict[str, object]]]:
+    lake = Lake.open(settings)
+    lake.ensure_tables()
+    rows = lake.read_ops("run_ledger").to_pylist()
+    return [(row["subject"], json.loads(row["details"])) for row in rows if row["kind"] == "alert"]
+
+
+def test_whole_files_start_one_landing_and_the_same_files_no_other(settings, instance):
+    sensor = sensors.file_sensor(settings, "adserver")
+    assert "no files" in look(sensor, instance).skip_message
+
+    path = drop(settings, "impressions-2026-03-28T05.csv")
+    (first,) = look(sensor, instance).run_requests
+    assert set(first.asset_selection) == {raw_key(contract) for contract in of_source("adserver")}
+    (same,) = look(sensor, instance).run_requests
+    assert same.run_key == first.run_key
+
+    for change in (
+        lambda: path.write_text("a,b\n1,2\n"),
+        lambda: os.utime(path, ns=(0, 1)),
+        lambda: drop(settings, "impressions-2026-03-28T06.csv"),
+    ):
+        change()
+        (other,) = look(sensor, instance).run_requests
+        assert other.run_key != first.run_key
+        first = other
+
+
+def test_half_written_files_wait(settings, instance):
+    sensor = sensors.file_sensor(settings, "adserver")
+    path = drop(settings, "impressions-2026-03-28T05.csv.tmp")
+    assert "no files" in look(sensor, instance).skip_message
+    path = path.rename(path.with_suffix(""))
+    with path.open("a"):  # somebody still has it open for writing
+        assert "1 still being written" in look(sensor, instance).skip_message
+    assert look(sensor, instance).run_requests
+
+
+def test_every_source_of_files_has_a_sensor():
+    assert "adserver" in sensors.file_sources()
+    assert "campaigns" not in sensors.file_sources()
+
+
+def test_new_commits_start_one_build(settings, instance, monkeypatch):
+    sensor = sensors.commits_sensor(settings)
+    assert "every commit" in look(sensor, instance).skip_message
+
+    heads = {"ad_events.events": 1}
+    monkeypatch.setattr(
+        Lake,
+        "head",
+        lambda _, contract: SimpleNamespace(ingest_seq=heads.get(contract.name, 0)),
+    )
+    (first,) = look(sensor, instance).run_requests
+    (same,) = look(sensor, instance).run_requests
+    assert same.run_key == first.run_key
+    heads["fx.rates"] = 1
+    (other,) = look(sensor, instance).run_requests
+    assert other.run_key != first.run_key
+
+    instance.create_run_for_job(
+        dg.job(name=WAREHOUSE_JOB)(lambda: None), status=DagsterRunStatus.STARTED
+    )
+    assert "is running" in look(sensor, instance).skip_message
+
+
+def test_a_schedule_waits_for_the_run_before(settings, tmp_path):
+    landing = next(made for made in schedules(settings) if made.job_name == LANDING_JOB)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        context = dg.build_schedule_context(instance=instance)
+        assert len(landing.evaluate_tick(context).run_requests) == 1
+        instance.create_run_for_job(
+            dg.job(name=LANDING_JOB)(lambda: None), status=DagsterRunStatus.STARTED
+        )
+        tick = landing.evaluate_tick(context)
+    assert not tick.run_requests
+    assert "has not ended" in tick.skip_message
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_nothing_starts_by_itself_unless_it_is_asked_for(tmp_path, wanted):
+    settings = Settings(home=tmp_path, dagster_autostart=wanted)
+    made = [*schedules(settings), *sensors.sensors(settings, [])]
+    assert len(made) >= 7
+    assert {item.default_status.value for item in made} == {"RUNNING" if wanted else "STOPPED"}
+
+
+def broken_job() -> dg.JobDefinition:
+    @dg.op
+    def land() -> None:
+        raise AdxError("The drop folder is gone.", remedy="Make it.")
+
+    @dg.job
+    def landing_job() -> None:
+        land()
+
+    return landing_job
+
+
+def test_a_failed_run_alerts_with_what_was_raised(settings, instance):
+    result = broken_job().execute_in_process(instance=instance, raise_on_error=False)
+    context = dg.build_run_status_sensor_context(
+        sensor_name="failed_runs_sensor",
+        dagster_instance=instance,
+        dagster_run=result.dagster_run,
+        dagster_event=result.get_run_failure_event(),
+    ).for_run_failure()
+    sensors.failed_runs_sensor(settings)(context)
+
+    ((subject, details),) = alerts(settings)
+    assert subject == "run of landing_job"
+    assert details["run_id"] == result.run_id
+    assert "The drop folder is gone." in details["steps"]["land"]
+
+
+def test_a_failed_check_alerts_once_and_again_when_it_fails_anew(settings, instance):
+    verdicts = [False]
+
+    @dg.asset
+    def table() -> None:
+        pass
+
+    @dg.asset_check(asset=table)
+    def is_right() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=verdicts[-1], description="3 rows are wrong")
+
+    sensor = sensors.failed_checks_sensor(settings, list(is_right.check_keys))
+    cursor = None
+    for passed, expected in ((True, 0), (False, 1), (None, 1), (True, 1), (False, 2)):
+        if passed is not None:
+            verdicts.append(passed)
+            assert dg.materialize([table, is_right], instance=instance).success
+        cursor = look(sensor, instance, cursor).cursor
+        assert len(alerts(settings)) == expected
+    subject, details = alerts(settings)[0]
+    assert subject == "check table:is_right"
+    assert details["message"] == "3 rows are wrong"
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[dict[str, str]], dict[str, int]]]:
+    """A service that takes alerts as JSON over HTTP."""
+    taken: list[dict[str, str]] = []
+    answer = {"status": 200}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(answer["status"])
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"json://127.0.0.1:{server.server_port}", taken, answer
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_alerts_go_where_the_settings_say(tmp_path, receiver):
+    address, taken, answer = receiver
+    settings = Settings(home=tmp_path, alert_urls=address)
+    alert(settings, "run of landing_job", "It failed.", run_id="1")
+    assert taken[0]["title"] == "AdvertiseX: run of landing_job"
+    assert "It failed." in taken[0]["message"]
+
+    answer["status"] = 500
+    with pytest.raises(AdxError) as refused:
+        alert(settings, "run of landing_job", "It failed again.")
+    assert refused.value.exit_code is ExitCode.UNAVAILABLE
+    assert len(alerts(settings)) == 2, "an alert that nobody took is still in the ledger"
+
+
+def test_an_address_that_is_none_is_not_shown(tmp_path):
+    settings = Settings(home=tmp_path, alert_urls="nonsense://user:secret@host")
+    with pytest.raises(AdxError) as refused:
+        alert(settings, "anything", "It failed.")
+    assert refused.value.exit_code is ExitCode.CONFIGURATION
+    assert "secret" not in f"{refused.value} {settings!r} {settings.model_dump_json()}"
+    assert len(alerts(settings)) == 1
