@@ -25,8 +25,6 @@ _SYSTEMS: Mapping[str, str] = {
     "exchange": "Hourly Avro files of the exchanges: bid requests, bids, wins, billing notices.",
     "campaigns": "SQL database that campaigns are managed in.",
     "fx": "REST API with daily exchange rates.",
-    "exchange": "Hourly Avro files of the ad exchanges in the drop folder: bid requests, bids, "
-    "wins, billing notices.",
     "crunchbase": "REST API of Crunchbase: organizations behind advertisers, on demand.",
 }
 _OWNERS: Mapping[str, str] = {"campaigns": "team:ad-operations", "fx": "team:finance"}

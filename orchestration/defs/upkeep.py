@@ -6,10 +6,9 @@ import dagster as dg
 
 from ingestion.contracts import all_contracts
 from ingestion.settings import Settings
-from orchestration.defs.raw import raw_key
 from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL
 from orchestration.lib.retries import retried
-from orchestration.lib.translator import PLATFORM_TEAM
+from orchestration.lib.translator import PIN, PLATFORM_TEAM
 from orchestration.warehouse.store import Store
 
 LAKE_SIZE = dg.AssetKey(["upkeep", "lake_size"])
@@ -21,7 +20,7 @@ def upkeep_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=LAKE_SIZE,
-        deps=[raw_key(contract) for contract in all_contracts()],
+        deps=[PIN],
         group_name="upkeep",
         kinds={"iceberg"},
         owners=[PLATFORM_TEAM],

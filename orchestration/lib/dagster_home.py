@@ -12,6 +12,8 @@ from orchestration.lib.lost_runs import fail_lost_runs
 _INSTANCE = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_launcher:
   module: orchestration.lib.run_launcher
   class: WatchedRunLauncher

@@ -223,9 +223,9 @@ def test_alerts_go_where_the_settings_say(tmp_path, receiver):
 
 
 def test_an_address_that_is_none_is_not_shown(tmp_path):
-    settings = Settings(home=tmp_path, alert_urls="nonsense://user:secret@host")
+    settings = Settings(home=tmp_path, alert_urls="nonsense://user:hunter2@host")
     with pytest.raises(AdxError) as refused:
         alert(settings, "anything", "It failed.")
     assert refused.value.exit_code is ExitCode.CONFIGURATION
-    assert "secret" not in f"{refused.value} {settings!r} {settings.model_dump_json()}"
+    assert "hunter2" not in f"{refused.value} {settings!r} {settings.model_dump_json()}"
     assert len(alerts(settings)) == 1
