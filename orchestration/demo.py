@@ -21,6 +21,7 @@ from rich.console import Console
 from ingestion.adworld import create_world, describe, play
 from ingestion.errors import AdxError
 from ingestion.kafka import broker_status, create_topics, free_port, start_broker, stop_broker
+from ingestion.servers import stop_postgres, stop_s3
 from ingestion.settings import Settings
 from orchestration.checkup import checkup
 from orchestration.pipeline import Platform
@@ -130,12 +131,16 @@ def _is_taken(bootstrap: str) -> bool:
 
 
 def clean_home(settings: Settings) -> list[str]:
-    """Stop the broker of a home and remove what the platform keeps there, and nothing else.
+    """Stop the servers of a home and remove what the platform keeps there, and nothing else.
+
+    A lake in a bucket, or a catalog, of another machine stays as it is.
 
     Returns:
         The folders that were removed.
     """
     stop_broker(settings)
+    stop_s3(settings)
+    stop_postgres(settings)
     folders = [folder for folder in _folders(settings) if folder.exists()]
     for folder in folders:
         shutil.rmtree(folder)
@@ -145,6 +150,8 @@ def clean_home(settings: Settings) -> list[str]:
 def _folders(settings: Settings) -> list[Path]:
     return [
         settings.lake,
+        settings.s3,
+        settings.postgres,
         settings.keys,
         settings.kafka,
         settings.checkpoints,

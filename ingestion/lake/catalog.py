@@ -5,10 +5,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
@@ -18,11 +17,11 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.failpoints import failpoint
 from ingestion.lake.catalog_problems import CATALOG_FILE, lost_catalog
 from ingestion.lake.durable import make_folder
 from ingestion.lake.fileio import io_properties
 from ingestion.lake.pointers import has_pointers, is_behind, is_known
+from ingestion.lake.rest_catalog import LakeRestCatalog
 from ingestion.lake.storage import join
 from ingestion.settings import Settings
 
@@ -85,7 +84,7 @@ def _rest(settings: Settings) -> Catalog:
     properties = {"uri": str(settings.catalog_url), **_properties(settings)}
     if settings.catalog_secret is not None:
         properties["credential"] = settings.catalog_secret.get_secret_value()
-    return _RestCatalog(_NAME, **properties)
+    return LakeRestCatalog(_NAME, **properties)
 
 
 def _properties(settings: Settings) -> dict[str, str]:
@@ -98,15 +97,6 @@ def _properties(settings: Settings) -> dict[str, str]:
 
 def _text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
-
-
-class _RestCatalog(RestCatalog):
-    """A REST catalog: its server writes the metadata file and swaps, in one request."""
-
-    def commit_table(self, *arguments: Any) -> Any:
-        """Commit, with the failpoint that other catalogs pass after the metadata file."""
-        failpoint("lake.before_swap")
-        return super().commit_table(*arguments)
 
 
 def find_table(catalog: Catalog, settings: Settings, identifier: tuple[str, str]) -> Table | None:

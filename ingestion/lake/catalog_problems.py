@@ -88,10 +88,20 @@ def _refused(settings: Settings) -> AdxError:
     )
 
 
-def _of_postgres(error: Exception, settings: Settings) -> AdxError:
+def postgres_code(error: Exception) -> str:
+    """What a Postgres server answered (SQLSTATE); empty for an error of the way to it."""
+    return _answer(error).get("C", "")
+
+
+def _answer(error: Exception) -> dict[str, str]:
+    """The fields of a server's answer, as pg8000 gives them: C is the code, M the message."""
     reason = getattr(error, "orig", error)
-    fields = reason.args[0] if reason.args and isinstance(reason.args[0], dict) else {}
-    code = str(fields.get("C", ""))
+    first = reason.args[0] if reason.args else None
+    return first if isinstance(first, dict) else {}
+
+
+def _of_postgres(error: Exception, settings: Settings) -> AdxError:
+    fields, code = _answer(error), postgres_code(error)
     if code in _WRONG_PASSWORD:
         return _refused(settings)
     if code == _NO_DATABASE:
@@ -101,10 +111,10 @@ def _of_postgres(error: Exception, settings: Settings) -> AdxError:
             "ADX_CATALOG_URL.",
             exit_code=ExitCode.CONFIGURATION,
         )
-    if not code:  # no answer of a server, but of the way to it
+    if not code:
         return _unreachable(settings)
     return AdxError(
-        f"The catalog at {settings.catalog_url} refused: {fields.get('M', reason)}.",
+        f"The catalog at {settings.catalog_url} refused: {fields.get('M', error)}.",
         remedy="Run it again; what was committed before is untouched.",
         exit_code=ExitCode.UNAVAILABLE,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ingestion.errors import AdxError
-from orchestration.cli import demo, doctor, failed, kafka, land, stream, warehouse, world
+from orchestration.cli import demo, doctor, failed, kafka, land, servers, stream, warehouse, world
 
 EPILOG = (
     "Exit codes: 0 done; 1 a check, test or build failed; 2 wrong command line; "
@@ -49,6 +49,8 @@ def root(
 doctor.register(app)
 app.add_typer(world.app, name="world", rich_help_panel="Sources")
 app.add_typer(kafka.app, name="kafka", rich_help_panel="Sources")
+app.add_typer(servers.app("s3"), name="s3", rich_help_panel="Lake")
+app.add_typer(servers.app("postgres"), name="postgres", rich_help_panel="Lake")
 app.add_typer(stream.app, name="stream", rich_help_panel="Landing")
 land.register(app)
 app.add_typer(failed.app, name="failed", rich_help_panel="Landing")

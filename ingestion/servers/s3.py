@@ -1,0 +1,146 @@
+"""A local SeaweedFS: S3 and an Iceberg REST catalog in one process, whose data survive a restart.
+
+Its ports are those of `AWS_ENDPOINT_URL` and `ADX_CATALOG_URL`; what it needs besides goes to free
+ports at each start. Its one user is the one of `AWS_ACCESS_KEY_ID`.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.lake.s3 import s3_client
+from ingestion.lake.s3_environment import no_credentials, s3_endpoint, s3_region
+from ingestion.lake.storage import S3_SCHEME, is_remote
+from ingestion.servers.process import (
+    Server,
+    ServerStatus,
+    demand_free,
+    free_ports,
+    loopback_port,
+)
+from ingestion.settings import Settings
+
+_ENDPOINT: Final = "AWS_ENDPOINT_URL"
+_INNER_PORTS: Final = (
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "s3.port.grpc",
+    "s3.port.lance",
+    "admin.port",
+    "admin.port.grpc",
+    "metricsPort",
+)
+
+
+def start_s3(settings: Settings) -> ServerStatus:
+    """Start the server, unless it runs, and make the lake's buckets.
+
+    Raises:
+        AdxError: The settings name another machine, a port is taken, the environment has no
+            credentials, or the server does not come up.
+    """
+    port = loopback_port(s3_endpoint(), _ENDPOINT)
+    if not (os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY")):
+        raise no_credentials()
+    server = _server(settings)
+    with server.lock():
+        process = server.process()
+        if process is None:
+            demand_free(port, _ENDPOINT)
+            process = server.launch(_command(settings, port), _variables(settings))
+        server.wait_until(lambda: _answers(settings), process)
+        _make_bucket(settings)
+    return ServerStatus(True, True, str(s3_endpoint()), process.pid, server.log)
+
+
+def stop_s3(settings: Settings) -> bool:
+    """Stop the server; what it holds stays. False if it did not run."""
+    return _server(settings).stop()
+
+
+def s3_status(settings: Settings) -> ServerStatus:
+    """Whether the server runs and answers."""
+    server = _server(settings)
+    process = server.process()
+    ready = process is not None and _answers(settings)
+    pid = None if process is None else process.pid
+    return ServerStatus(pid is not None, ready, str(s3_endpoint()), pid, server.log)
+
+
+def _server(settings: Settings) -> Server:
+    return Server(settings.s3, "The local S3 server")
+
+
+def _command(settings: Settings, port: int) -> list[str]:
+    catalog = _catalog_port(settings)
+    inner = dict(zip(_INNER_PORTS, free_ports(len(_INNER_PORTS)), strict=True))
+    (settings.s3 / "data").mkdir(exist_ok=True)
+    options = {
+        "dir": settings.s3 / "data",
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "admin.ui": "false",
+        "webdav": "false",
+        "s3.port": port,
+        **inner,
+        # a server for files alone still opens its catalog somewhere
+        "s3.port.iceberg": catalog or free_ports(1)[0],
+    }
+    program = str(Path(sys.executable).with_name("weed"))
+    return [program, "mini", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def _catalog_port(settings: Settings) -> int | None:
+    if settings.catalog_type != "rest":
+        return None
+    port = loopback_port(settings.catalog_url, "ADX_CATALOG_URL")
+    demand_free(port, "ADX_CATALOG_URL")
+    return port
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    if settings.catalog_type != "rest":
+        return {}
+    return {"S3_TABLE_BUCKET": _bucket(settings.catalog_warehouse or "")}
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        s3_client(s3_endpoint(), s3_region()).list_buckets()
+        if settings.catalog_type == "rest":
+            url = f"{settings.catalog_url}/v1/config"
+            return requests.get(url, timeout=5).status_code < requests.codes.internal_server_error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        if code in {"SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"}:
+            raise AdxError(
+                f"The local S3 server knows other credentials than the environment's: {code}.",
+                remedy="Set those of its first start, or stop it and remove its data.",
+                exit_code=ExitCode.CONFIGURATION,
+            ) from error
+        return False
+    except (BotoCoreError, requests.RequestException):
+        return False
+    return True
+
+
+def _make_bucket(settings: Settings) -> None:
+    if not is_remote(settings.lake_root):
+        return
+    client = s3_client(s3_endpoint(), s3_region())
+    bucket = _bucket(settings.lake_root)
+    if bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
+        client.create_bucket(Bucket=bucket)
+
+
+def _bucket(url: str) -> str:
+    return url.removeprefix(S3_SCHEME).partition("/")[0]
