@@ -20,7 +20,15 @@ _STREAM = {
     "Actions": "user_events",
 }
 _IN_KEY = ("duplicates", "id_conflicts", "drift", "orphan_clicks", "repeat_clicks")
-_FILES = ("Impressions", "Clicks", "Conversions")
+_FILES = {
+    "Impressions": "adserver",
+    "Clicks": "adserver",
+    "Conversions": "adserver",
+    "Requests": "exchange",
+    "Bids": "exchange",
+    "Wins": "exchange",
+    "Notices": "exchange",
+}
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -60,7 +68,8 @@ def _ledger(folder: Path, config: WorldConfig, state: WorldState) -> Ledger:
 def _events(folder: Path, config: WorldConfig, state: WorldState, day: int) -> dict[str, int]:
     """Records of one day by source, good and bad, every delivery."""
     ledger = _ledger(folder, config, state)
-    total = {"ad_events": 0, "user_events": 0, "adserver": 0, "campaigns": 0, "fx": 0}
+    sources = ("ad_events", "user_events", "adserver", "exchange", "campaigns", "fx")
+    total = dict.fromkeys(sources, 0)
     files = ledger.files[day - 1]
     for send, part in zip([s for s in state.sends if s.counts], ledger.stream, strict=True):
         if send.day == day:
@@ -68,11 +77,12 @@ def _events(folder: Path, config: WorldConfig, state: WorldState, day: int) -> d
                 total[source] += len(part.kind(kind)["number"])
             for name, count in part.counts().items():
                 total[name.split("|")[1].split(".")[0]] += count
-    for kind in _FILES:
-        total["adserver"] += len(files.kind(kind)["number"])
-    total["adserver"] += sum(
-        count for name, count in files.counts().items() if name.startswith("failed|")
-    )
+    for kind, source in _FILES.items():
+        total[source] += len(files.kind(kind)["number"])
+    for name, count in files.counts().items():
+        metric, table, *_ = name.split("|")
+        if metric == "failed":
+            total[table.split(".")[0]] += count
     total["campaigns"] = sum(1 for row in polls(config, day) if row.day == day)
     total["fx"] = sum(1 for rate in seen(config, day) if rate.published == day)
     return total

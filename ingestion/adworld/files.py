@@ -33,10 +33,12 @@ from ingestion.adworld.hostile import (
     hostile_cases,
 )
 from ingestion.adworld.ids import IdKind, numbers
-from ingestion.adworld.ledger import Fate
+from ingestion.adworld.ledger import Fate, LedgerPart
 from ingestion.adworld.program import F, sample, spread
 from ingestion.adworld.traffic import ADDED, as_in_file, batch_of, conversions_of, shifted
 from ingestion.contracts import load_contract
+
+SOURCE = "adserver"
 
 FileTable = Literal["impressions", "clicks", "conversions"]
 Flavour = Literal["whole", "again", "copy", "version", "cut off", "changed header", "resent"]
@@ -133,6 +135,21 @@ def drops_of(config: WorldConfig, day: int) -> Iterator[Drop]:
 def is_cut_off(day: int) -> bool:
     """On odd days a file of impressions is cut off, on even ones a header of clicks changes."""
     return day % 2 == 1
+
+
+def names_of(config: WorldConfig, day: int) -> Iterator[str]:
+    """Names of the files of a day, those without rows included, each with its folder."""
+    return (f"{SOURCE}/{drop.name(config)}" for drop in drops_of(config, day))
+
+
+def files_of(config: WorldConfig, day: int, ledger: LedgerPart) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files of a day that have rows, each noted in the ledger."""
+    for drop in drops_of(config, day):
+        rows = rows_of(config, drop)
+        if rows:
+            yield f"{SOURCE}/{drop.name(config)}", content_of(config, drop, rows)
+            replaces = supersedes(config, drop)
+            ledger.add_file(drop.source_table, drop.fate, rows, supersedes=replaces)
 
 
 @dataclass(frozen=True)

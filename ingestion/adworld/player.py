@@ -148,7 +148,7 @@ def play(
         state = read_state(folder)
         _check_day(config, state, day, resend)
         script = script_of(config, day)
-        player = _Player(folder, settings.drop / "adserver", config, state, script)
+        player = _Player(folder, settings.drop, config, state, script)
         if day > state.played:
             player.check_drop_folder()
         messages = player.send(sink or KafkaSink(settings), resend)
@@ -255,10 +255,10 @@ class _Player:
         Raises:
             AdxError: One would; landing the earlier day first makes room.
         """
-        self.drop.mkdir(parents=True, exist_ok=True)
         known = self._manifest()
         for name in self.script.file_names():
             place = self.drop / name
+            place.parent.mkdir(parents=True, exist_ok=True)
             if place.exists() and f"{self.script.day}/{name}" not in known:
                 raise AdxError(
                     f"{place} still waits to be landed, and day {self.script.day} brings another "

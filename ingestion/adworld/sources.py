@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ingestion.adworld import files as adserver
 from ingestion.adworld.config import WorldConfig
-from ingestion.adworld.files import content_of, drops_of, rows_of, supersedes
+from ingestion.adworld.exchange import files as exchange
 from ingestion.adworld.key import Answer, answers
 from ingestion.adworld.ledger import LedgerPart, open_ledger
 from ingestion.adworld.program import TOPICS, Message, hours_of
@@ -23,10 +24,10 @@ class Script(Protocol):
         """The day's messages, a chunk at a time."""
 
     def file_names(self) -> Iterator[str]:
-        """Names of the day's files."""
+        """Names of the day's files, each with the folder of its source."""
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """Names and contents of the day's files, in the order in which they are dropped."""
+        """The names and contents of the files, in the order in which they are dropped."""
 
     def save_stream(self, ledger: Path) -> None:
         """Write what the messages were to the ledger; `chunks` has been gone through."""
@@ -64,21 +65,14 @@ class GeneratedDay:
 
     def file_names(self) -> Iterator[str]:
         """Names of the day's files, those without rows included."""
-        return (drop.name(self.config) for drop in drops_of(self.config, self.day))
+        yield from adserver.names_of(self.config, self.day)
+        yield from exchange.names_of(self.config, self.day)
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """The files that have rows."""
         self.dropped = LedgerPart()
-        for drop in drops_of(self.config, self.day):
-            rows = rows_of(self.config, drop)
-            if rows:
-                yield drop.name(self.config), content_of(self.config, drop, rows)
-                self.dropped.add_file(
-                    drop.source_table,
-                    drop.fate,
-                    rows,
-                    supersedes=supersedes(self.config, drop),
-                )
+        yield from adserver.files_of(self.config, self.day, self.dropped)
+        yield from exchange.files_of(self.config, self.day, self.dropped)
 
     def save_stream(self, ledger: Path) -> None:
         """Write the ledger of the messages."""

@@ -51,8 +51,9 @@ VIDEO_EVENTS = (
 )
 PRODUCTS = 40
 
-IMPRESSIONS_PER_EVENT = 0.264
-"""Impressions for one event of any source; the others follow from it (measured, see tests)."""
+IMPRESSIONS_PER_EVENT = 0.118
+"""Impressions for one event of any source; the others follow from it (measured, see tests): about
+45 of 100 events are those of users, the stream and the ad server, 55 those of the exchanges."""
 
 ACTIONS_PER_IMPRESSION = 0.5
 
@@ -134,7 +135,7 @@ class Batch:
 @lru_cache(maxsize=4)
 def people_of(config: WorldConfig) -> People:
     """The population of a world: a few people see much, most see little."""
-    count = max(300, config.scale // 25)
+    count = max(300, config.scale // 55)
     draw = rng(config, 3)
     weight = draw.lognormal(0.0, 1.0, count)
     return People(

@@ -36,7 +36,7 @@ from ingestion.adworld.exchange.wire import (
 )
 from ingestion.adworld.files import file_of_hour
 from ingestion.adworld.frames import Frame, Small
-from ingestion.adworld.ledger import Fate
+from ingestion.adworld.ledger import Fate, LedgerPart
 from ingestion.adworld.program import F, sample, spread
 from ingestion.adworld.traffic import ADDED, LATE, OLD, shifted
 
@@ -142,6 +142,21 @@ def drops_of(config: WorldConfig, day: int) -> Iterator[AuctionDrop]:
             yield AuctionDrop(day, table, day, hour, special.get((table, hour), "whole"))
             if table == "wins" and hour == file_of_hour(config, COPY_HOUR):
                 yield AuctionDrop(day, table, day, hour, "copy")
+
+
+def names_of(config: WorldConfig, day: int) -> Iterator[str]:
+    """Names of the files of a day, those without rows included, each with its folder."""
+    return (f"{SOURCE}/{drop.name(config)}" for drop in drops_of(config, day))
+
+
+def files_of(config: WorldConfig, day: int, ledger: LedgerPart) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files of a day that have rows, each noted in the ledger."""
+    for drop in drops_of(config, day):
+        rows = rows_of(config, drop)
+        if rows:
+            yield f"{SOURCE}/{drop.name(config)}", content_of(config, drop, rows)
+            replaces = supersedes(config, drop)
+            ledger.add_file(drop.source_table, drop.fate, rows, supersedes=replaces)
 
 
 def rows_of(config: WorldConfig, drop: AuctionDrop) -> AuctionRows:

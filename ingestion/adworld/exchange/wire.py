@@ -1,4 +1,4 @@
-"""Auction records as Avro object container files (Avro specification 1.12, by fastavro).
+"""Auction records as Avro object container files.
 
 Every file has its writer schema in its header: the contract's, or one with a field that the
 contract does not know (drift), or one whose field has another type.
@@ -8,13 +8,14 @@ import copy
 import hashlib
 import io
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import fastavro
 import orjson
 
 from ingestion.adworld.config import WorldConfig
+from ingestion.adworld.exchange.avro import SYNC_BYTES, Encode, Encoded, container, encoder
 from ingestion.adworld.frames import NONE, Bids, Frame, Notices, Requests, Wins
 from ingestion.adworld.ids import exchange_of, hex_texts, id_of, mix, slot_of
 from ingestion.adworld.market import (
@@ -33,19 +34,20 @@ from ingestion.contracts import load_contract
 from ingestion.contracts.avro import avro_schema
 
 Record = dict[str, Any]
+Part = Encoded | None
+"""A part of a record, encoded once; None where there is none."""
 
 SOURCE = "exchange"
 CODECS = {"billing_notices": "null"}
 """Codec by table; the others are deflated."""
 
-BLOCK_BYTES = 8_000
+BLOCK_BYTES = 16_000
 FLOORS = ("0.01", "0.5", "1.25", "0", "2", "0.000001", "10.10")
 OPERATING_SYSTEMS = ("Windows", "iOS", "Linux", None)
 EXTRA_FIELDS = {"bid_requests": ("device", "language"), "bids": (None, "seat")}
 """Fields that no contract knows, by table: the record that has it, and its name."""
 
 RETYPED_FIELD = "clearing_price_micros"
-_SYNC_BYTES = 16
 
 
 def records_of(config: WorldConfig, frame: Frame) -> list[Record]:
@@ -84,17 +86,13 @@ def schema_of(table: str, *, extra: bool = False, retyped: bool = False) -> Reco
 
 def avro_file(table: str, schema: Record, records: list[Record], name: str) -> bytes:
     """The bytes of a file; its sync marker follows from its name, and from nothing else."""
-    stream = io.BytesIO()
-    fastavro.writer(
-        stream,
+    return container(
         schema,
         records,
         codec=CODECS.get(table, "deflate"),
-        codec_compression_level=1,
-        sync_interval=BLOCK_BYTES,
-        sync_marker=hashlib.sha256(name.encode()).digest()[:_SYNC_BYTES],
+        block_bytes=BLOCK_BYTES,
+        sync=hashlib.sha256(name.encode()).digest()[:SYNC_BYTES],
     )
-    return stream.getvalue()
 
 
 def with_bad_block(content: bytes) -> bytes:
@@ -123,11 +121,21 @@ def _after_numbers(content: bytes, place: int, count: int) -> int:
 # ---------------------------------------------------------------- bid requests
 
 
+@lru_cache(maxsize=64)
+def _encode(*path: str) -> Encode:
+    """The encoder of a part of a bid request; of the elements, where it is an array."""
+    schema: Any = avro_schema(load_contract(SOURCE, "bid_requests"))
+    for name in path:
+        schema = next(field for field in schema["fields"] if field["name"] == name)["type"]
+        schema = schema[1] if isinstance(schema, list) else schema
+    return encoder(schema["items"] if schema["type"] == "array" else schema)
+
+
 @lru_cache(maxsize=4)
-def _places(config: WorldConfig) -> list[tuple[Record | None, Record | None]]:
+def _places(config: WorldConfig) -> list[tuple[Part, Part]]:
     """Site and app of every placement, of which one is null."""
     market = market_of(config)
-    found: list[tuple[Record | None, Record | None]] = []
+    found: list[tuple[Part, Part]] = []
     for site in market.placement_site:
         is_app = site % 4 == 3
         place = {
@@ -138,12 +146,13 @@ def _places(config: WorldConfig) -> list[tuple[Record | None, Record | None]]:
             "cat": [f"IAB{site + 1}"] if site % 3 else [],
             "publisher_id": market.publisher_ids[market.site_publisher[site]],
         }
-        found.append((None, place) if is_app else (place, None))
+        part = Encoded(_encode("app" if is_app else "site")(place))
+        found.append((None, part) if is_app else (part, None))
     return found
 
 
 @lru_cache(maxsize=4096)
-def _imp(slot: int, ad_format: int, kind: int, currency: str, tagid: str | None) -> Record:
+def _imp(slot: int, ad_format: int, kind: int, currency: str, tagid: str | None) -> Encoded:
     """One slot; `kind` decides upon size, floor and deals."""
     width, height = (640, 360) if ad_format else SIZES[kind % len(SIZES)]
     sized = kind % 11 > 0
@@ -151,7 +160,7 @@ def _imp(slot: int, ad_format: int, kind: int, currency: str, tagid: str | None)
         {"id": f"deal-{kind % 5}-{n}", "bidfloor": FLOORS[(kind + n) % len(FLOORS)]}
         for n in range((kind % 6 == 0) + (kind % 12 == 0))
     ]
-    return {
+    record = {
         "id": str(slot + 1),
         "tagid": tagid,
         "ad_format": FORMATS[ad_format],
@@ -161,22 +170,31 @@ def _imp(slot: int, ad_format: int, kind: int, currency: str, tagid: str | None)
         "bidfloorcur": currency,
         "deals": deals,
     }
+    return Encoded(_encode("imp")(record))
+
+
+@cache
+def _regs(gdpr: bool, coppa: bool) -> Encoded:
+    record = {"gdpr": gdpr, "coppa": coppa, "gpp": None if gdpr else "DBABMA~CPXxRfA"}
+    return Encoded(_encode("regs")(record))
+
+
+@cache
+def _geo(country: int, region: int) -> Encoded:
+    latitude, longitude = PLACES[country]
+    record = {
+        "country": COUNTRIES[country],
+        "region": REGIONS[country][region],
+        "lat": latitude,
+        "lon": longitude,
+    }
+    return Encoded(_encode("device", "geo")(record))
 
 
 _SCHAINS = tuple(
-    [{"asi": f"{exchange}.example", "sid": f"seller-{n}"} for n in range(1 + at)]
+    [{"asi": f"{exchange}.example", "sid": f"seller-{n}"} for n in range(at)]
     for at, exchange in enumerate(EXCHANGES)
 )
-_REGS = {
-    (gdpr, coppa): {"gdpr": gdpr, "coppa": coppa, "gpp": None if gdpr else "DBABMA~CPXxRfA"}
-    for gdpr in (False, True)
-    for coppa in (False, True)
-}
-_GEOS = [
-    {"country": country, "region": regions[n], "lat": place[0], "lon": place[1]}
-    for country, regions, place in zip(COUNTRIES, REGIONS, PLACES, strict=True)
-    for n in range(2)
-]
 _CURRENCIES = tuple([text] for text in CLEARING)
 
 
@@ -250,7 +268,7 @@ def _requests(config: WorldConfig, rows: Requests) -> Iterator[Record]:
             "ip": address_of(texts, person % population, agent),
             "device_type": DEVICES[device],
             "os": OPERATING_SYSTEMS[person % 4],
-            "geo": _GEOS[country * 2 + person % 2] if country != NONE else None,
+            "geo": _geo(country, person % 2) if country != NONE else None,
         }
         if drift:
             device_record["language"] = "de"
@@ -272,7 +290,7 @@ def _requests(config: WorldConfig, rows: Requests) -> Iterator[Record]:
             "app": app,
             "device": device_record,
             "user": user,
-            "regs": _REGS[country in (0, 5, 7), person % 53 == 0],
+            "regs": _regs(country in (0, 5, 7), person % 53 == 0),
             "schain": _SCHAINS[exchange],
             "at": 1 + serial % 2,
             "cur": _CURRENCIES[exchange],

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.adworld.key.actions import action_answers, conversion_answers
+from ingestion.adworld.key.auctions import Auctioned, auction_answers
 from ingestion.adworld.key.balance import balance_answers, dimension_answers
 from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.exact import Answer
@@ -19,9 +20,11 @@ SCHEMA = pa.schema([(name, pa.string()) for name in ("metric", "grain", "dims", 
 def answers(ledger: Ledger) -> list[Answer]:
     """Every true value that is not zero, in order."""
     delivery = Delivery(ledger)
+    auctioned = Auctioned(ledger, delivery)
     found = [
         *delivery_answers(delivery),
-        *money_answers(Books(delivery, ledger.day)),
+        *auction_answers(auctioned, delivery),
+        *money_answers(Books(delivery, auctioned, ledger.day)),
         *conversion_answers(ledger),
         *action_answers(ledger),
         *balance_answers(ledger),

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ingestion.adworld.exchange.hostile import BID_REQUESTS, BIDS, BILLING_NOTICES, WINS
 from ingestion.adworld.fx import seen
 from ingestion.adworld.hostile import (
     AD_EVENTS,
@@ -83,6 +84,10 @@ def _event_tables(ledger: Ledger) -> dict[str, list[Distinct]]:
         IMPRESSIONS: [_by_number(ledger.file_rows("Impressions"))],
         CLICKS: [_by_number(ledger.file_rows("Clicks"))],
         CONVERSIONS: [_by_number(ledger.file_rows("Conversions"))],
+        BID_REQUESTS: [_by_number(ledger.file_rows("Requests"))],
+        BIDS: [_by_number(ledger.file_rows("Bids"))],
+        WINS: [_by_number(ledger.file_rows("Wins"))],
+        BILLING_NOTICES: [_by_number(ledger.file_rows("Notices"))],
     }
 
 
@@ -133,6 +138,8 @@ def _drift(ledger: Ledger) -> Counter[str]:
         drift[AD_EVENTS] += int(np.count_nonzero(ledger.stream_rows(kind)["drift"]))
     drift[USER_EVENTS] += int(np.count_nonzero(ledger.stream_rows("Actions")["drift"]))
     drift[IMPRESSIONS] += int(np.count_nonzero(ledger.file_rows("Impressions")["drift"]))
+    drift[BID_REQUESTS] += int(np.count_nonzero(ledger.file_rows("Requests")["drift"]))
+    drift[BIDS] += int(np.count_nonzero(ledger.file_rows("Bids")["drift"]))
     declared = {"rate_date", "base", "quote", "rate"}
     drift[FX_RATES] += sum(
         1

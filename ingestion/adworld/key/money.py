@@ -1,7 +1,9 @@
-"""Media cost, billing and margin, in native and base currency, on gross figures.
+"""Media cost, gross billing and margin, in native and base currency.
 
 - Media cost: a CPM of m micro-units costs exactly m billionths of a unit for an impression. Every
-  gross impression that has a clearing price counts, in the clearing currency.
+  impression whose bid a billing notice names costs what clears the win, in the win's currency: by
+  the impression's line item and date, whenever the notice came. Without a notice, without a win
+  that has come, or without a bid (direct buys) it costs nothing.
 - Gross billed: CPM, the rate (micro-units, CPM) of every gross impression; CPC, the rate
   (micro-units) of every click that is no orphan, repeats included. Rate and pricing model are
   those of the line item's version at the time of the event (the click's time for a click).
@@ -26,8 +28,9 @@ import numpy as np
 from ingestion.adworld.config import DAY_US, HOUR_US, SECOND_US, WorldConfig
 from ingestion.adworld.frames import Ints
 from ingestion.adworld.fx import seen
+from ingestion.adworld.key.auctions import Auctioned
 from ingestion.adworld.key.delivery import Delivery
-from ingestion.adworld.key.events import ClickClass
+from ingestion.adworld.key.events import ClickClass, positions
 from ingestion.adworld.key.exact import Answer, answer, rounded
 from ingestion.adworld.key.groups import Dimension, by_list, date_text, sums
 from ingestion.adworld.market import Row, polls
@@ -149,7 +152,7 @@ def local_days(ts: Ints, zone: str) -> Ints:
 class Books:
     """Amounts by line item, advertiser date and currency."""
 
-    def __init__(self, delivery: Delivery, day: int) -> None:
+    def __init__(self, delivery: Delivery, auctioned: Auctioned, day: int) -> None:
         self.market = delivery.market
         config = delivery.config
         self.rates = rates_known(config, day)
@@ -161,9 +164,7 @@ class Books:
         explained = np.flatnonzero(delivery.classes != ClickClass.ORPHAN)
         items = impressions["line_item"].astype(np.int64)
         click_items = items[delivery.parents[explained]]
-        self.media = self._media(
-            items, impressions["ts"], impressions["price"], impressions["currency"]
-        )
+        self.media = self._media(items, impressions["ts"], auctioned)
         self.cpm = self._billed("CPM", items, impressions["ts"], BILLIONTHS)
         self.cpc = self._billed("CPC", click_items, clicks["ts"][explained], MILLIONTHS)
         self.shown = np.bincount(items, minlength=len(item_ids))
@@ -190,10 +191,13 @@ class Books:
             for group, total in sums(dimensions, tuple(dimensions), micros)
         }
 
-    def _media(self, items: Ints, ts: Ints, prices: Ints, currencies: Ints) -> Money:
-        priced = np.flatnonzero(prices >= 0)
-        currency = by_list(currencies[priced], CLEARING)
-        return self._sum(items[priced], ts[priced], currency, prices[priced], BILLIONTHS)
+    def _media(self, items: Ints, ts: Ints, auctioned: Auctioned) -> Money:
+        bids, wins = auctioned.impression_bids, auctioned.wins
+        win, won = positions(bids, wins["number"])
+        billed = np.flatnonzero(won & np.isin(bids, auctioned.notices["number"]))
+        win = win[billed]
+        currency = by_list(wins["currency"][win], CLEARING)
+        return self._sum(items[billed], ts[billed], currency, wins["price"][win], BILLIONTHS)
 
     def _billed(self, model: str, items: Ints, ts: Ints, unit: int) -> Money:
         """Rate of the version of each event, where that version has the pricing model."""
