@@ -1,7 +1,8 @@
 """The worked example of the ad-tech definitions as a tiny world, its key written by hand.
 
 One advertiser in Berlin, two line items, four impressions, five clicks, two conversions. Events
-come over the stream, conversions in a file, all on one played day (2 March 2026).
+come over the stream, conversions in a file, all on one played day (2 March 2026); the auctions in
+which the impressions were bought are in `ingestion.adworld.exchange.worked_example`.
 
     time (UTC)        event
     03-01 22:30       impression i1, u1, L1, 300x250, clearing CPM 2.00 EUR; two intervals
@@ -27,6 +28,7 @@ from typing import Any
 
 import orjson
 
+from ingestion.adworld.exchange import worked_example as auctions
 from ingestion.adworld.fx import Rate
 from ingestion.adworld.key.exact import Answer
 from ingestion.adworld.market import Change, Row, key_of
@@ -303,7 +305,7 @@ MESSAGES: tuple[Message, ...] = tuple(
 
 @cache
 def files() -> tuple[tuple[str, bytes], ...]:
-    """One file of conversions."""
+    """One file of conversions, and those of the auctions."""
     header = [field.name for field in load_contract("adserver", "conversions").fields]
     lines = (
         header,
@@ -311,7 +313,7 @@ def files() -> tuple[tuple[str, bytes], ...]:
         ("k2", "2026-03-02T13:00:00Z", "A1", "u2", None, "signup", None, None, None),
     )
     content = b"\n".join(csv_line(line) for line in lines) + b"\n"
-    return (("conversions-2026-03-02T12.csv", content),)
+    return (("adserver/conversions-2026-03-02T12.csv", content), *auctions.files())
 
 
 # ---------------------------------------------------------------- the key, by hand
@@ -438,7 +440,8 @@ _FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
     ("gross_ctr", {"event_date": _FIRST, "campaign_id": "C1"}, "1.5"),
     ("gross_ctr", {"event_date": _SECOND, "campaign_id": "C1"}, "0.5"),
     # Media cost. Advertiser dates are Berlin's: i1 at 23:30 on the first, i2 at 00:30 on the
-    # second. L1 first: i1 2.00 / 1000. L1 second: i3 0.002 + i4 0.001. L2 second: i2 0.003.
+    # second. L1 first: i1 2.00 / 1000. L1 second: i3 0.002 + i4 0.001. L2 second: i2 0.003. All
+    # four are billed: i2's notice of the second counts where i2 does.
     (
         "media_cost",
         {"line_item_id": "L1", "advertiser_date": _FIRST, "currency": "EUR"},
@@ -594,7 +597,7 @@ _FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
 
 KEY: tuple[Answer, ...] = tuple(
     Answer(metric, ",".join(dims) or "total", json.dumps(dict(sorted(dims.items()))), value)
-    for metric, dims, value in _FIGURES
+    for metric, dims, value in (*_FIGURES, *auctions.FIGURES)
 )
 """Every figure of the example, worked out by hand."""
 
@@ -619,11 +622,11 @@ class WorkedExampleDay:
         ]
 
     def file_names(self) -> Iterator[str]:
-        """The name of the only file."""
+        """The names of the files."""
         return (name for name, _ in files())
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """The only file."""
+        """The files."""
         return iter(files())
 
     def save_stream(self, ledger: Path) -> None:

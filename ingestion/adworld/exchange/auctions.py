@@ -50,7 +50,7 @@ from ingestion.adworld.traffic import (
 AUDIENCE = 2
 """People whom exchanges know, for one of the population."""
 
-OTHERS = 0.6
+OTHERS = 0.45
 """Requests without an impression, for one impression."""
 
 BID_ON = 0.5

@@ -18,7 +18,7 @@ SCALE = 6_000
 
 @dataclass
 class PlayedDay:
-    """What the targets hold after a day; files are those of the day alone."""
+    """What the targets hold after a day; files, by source and name, are those of the day alone."""
 
     messages: dict[str, list[list[tuple[str, int, bytes, bytes | None, object]]]]
     files: dict[str, bytes]
@@ -47,9 +47,9 @@ def _tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def _take_files(settings: Settings) -> dict[str, bytes]:
-    folder = settings.drop / "adserver"
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    shutil.rmtree(folder)
+    paths = sorted(path for path in settings.drop.rglob("*") if path.is_file())
+    files = {str(path.relative_to(settings.drop)): path.read_bytes() for path in paths}
+    shutil.rmtree(settings.drop)
     return files
 
 

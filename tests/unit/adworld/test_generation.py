@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from ingestion.adworld import files as adserver
 from ingestion.adworld import traffic, wire
 from ingestion.adworld.config import WorldConfig
+from ingestion.adworld.exchange import files as exchange
 from ingestion.adworld.export import export_messages
-from ingestion.adworld.files import drops_of
 from ingestion.adworld.hostile import hostile_cases
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass
-from ingestion.adworld.ledger import open_ledger
+from ingestion.adworld.ledger import LedgerPart, open_ledger
 from ingestion.adworld.market import TABLES, market_of, polls
 from ingestion.adworld.program import TOPICS, hour_of, messages_of
 from ingestion.contracts import load_contract
@@ -73,10 +74,17 @@ def test_exported_messages_are_the_messages(config: WorldConfig, tmp_path: Path)
     assert exported == [message[:4] for message in messages_of(small, 1)]
 
 
-def test_a_world_is_about_as_large_as_its_scale() -> None:
+def test_a_world_is_about_as_large_as_its_scale_and_half_of_it_is_auctions() -> None:
     config = WorldConfig(3, 30_000, 3, date(2026, 3, 28))
     messages = sum(1 for day in (1, 2, 3) for _ in messages_of(config, day))
-    assert 0.75 * config.scale < messages < 1.1 * config.scale
+    ledger = LedgerPart()
+    for day in (1, 2, 3):
+        for _ in (*adserver.files_of(config, day, ledger), *exchange.files_of(config, day, ledger)):
+            pass
+    kinds = Counter({kind: len(ledger.kind(kind)["number"]) for kind in ledger.rows})
+    auctions = sum(kinds[kind] for kind in ("Requests", "Bids", "Wins", "Notices"))
+    assert 0.9 * config.scale < messages + kinds.total() < 1.15 * config.scale
+    assert 0.5 * config.scale < auctions < 0.65 * config.scale
 
 
 def test_every_hostile_case_is_planted_in_a_world(played: Any) -> None:
@@ -188,7 +196,7 @@ def test_rows_of_the_database_have_the_columns_of_their_contracts(config: WorldC
 
 def test_no_name_is_dropped_twice_on_a_day(config: WorldConfig) -> None:
     for day in range(1, config.days + 1):
-        names = [drop.name(config) for drop in drops_of(config, day)]
+        names = [*adserver.names_of(config, day), *exchange.names_of(config, day)]
         assert len(names) == len(set(names))
 
 

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import fastavro
 import pytest
 
+from ingestion.adworld.exchange.hostile import hostile_records
 from ingestion.adworld.fx import shown
 from ingestion.adworld.hostile import hostile_cases
 from ingestion.contracts import load_contract
@@ -90,6 +93,25 @@ def _hostile_lines() -> dict[str, dict[bytes, str]]:
 
 HOSTILE = _hostile_lines()
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES = {"bid_requests": "received_ts", "bids": "bid_ts", "wins": "win_ts"} | {
+    "billing_notices": "billed_ts"
+}
+
+
+def _hostile_auctions() -> dict[str, dict[str, str]]:
+    """The text of every hostile record of an Avro file, and its class."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for table in TIMES:
+        for position, case in enumerate(hostile_records(f"exchange.{table}")):
+            for turn in range(2):
+                record = case.build(turn * 1_000 + position)
+                found[f"exchange.{table}"][json.dumps(record, sort_keys=True)] = case.reason
+    return found
+
+
+HOSTILE_AUCTIONS = _hostile_auctions()
+
 
 def _read_messages(reading: Reading, parts: dict[str, list[list[Any]]]) -> None:
     reading.streams.clear()
@@ -110,10 +132,14 @@ def _read_messages(reading: Reading, parts: dict[str, list[list[Any]]]) -> None:
                 reading.streams[table].append(record)
 
 
-def _read_file(reading: Reading, name: str, content: bytes) -> None:
-    table = "adserver." + name.partition("-")[0]
+def _read_file(reading: Reading, place: str, content: bytes) -> None:
+    source, _, name = place.partition("/")
+    table = f"{source}.{name.partition('-')[0]}"
     if content in reading.seen_files[table]:
         reading.counts[table, "repeated"] += 1
+        return
+    if name.endswith(".avro"):
+        _read_avro(reading, table, name, content)
         return
     try:
         text = gzip.decompress(content) if name.endswith(".gz") else content
@@ -140,6 +166,33 @@ def _read_file(reading: Reading, name: str, content: bytes) -> None:
             reading.files[table].append({k: v or None for k, v in row.items()})
         else:
             reading.files[table].append(json.loads(line))
+
+
+def _read_avro(reading: Reading, table: str, name: str, content: bytes) -> None:
+    try:
+        records: list[Any] = list(fastavro.reader(io.BytesIO(content)))
+    except (EOFError, zlib.error):
+        records = []
+    # A price that has become a text is another schema.
+    if not records or isinstance(records[0].get("clearing_price_micros"), str):
+        reading.counts[table, "file failed"] += 1
+        return
+    reading.seen_files[table].add(content)
+    reading.counts[table, "file loaded"] += 1
+    reading.counts[table, "superseded"] += name in reading.names[table]
+    reading.names[table].add(name)
+    ts = TIMES[table.partition(".")[2]]
+    for record in records:
+        for node, extra in ((record, "seat"), (record.get("device", {}), "language")):
+            if node.get(extra) is None:
+                node.pop(extra, None)
+        moment = record[ts]
+        plain = {**record, ts: (moment - EPOCH) // timedelta(microseconds=1)}
+        reason = HOSTILE_AUCTIONS[table].get(json.dumps(plain, sort_keys=True))
+        if reason:
+            reading.counts[table, f"failed {reason}"] += 1
+        else:
+            reading.files[table].append({**record, ts: moment.isoformat()})
 
 
 def _poll(reading: Reading, rows: dict[str, list[tuple[Any, ...]]]) -> None:
@@ -261,6 +314,7 @@ def _figures(reading: Reading) -> Figures:
         **_distinct(reading.files["adserver.clicks"], lambda row: row["click_id"])[0],
         **_distinct(_flat(ad_rows, "click"), lambda row: row["click_id"])[0],
     }
+    wins, notices = _by_bid(reading, "wins"), _by_bid(reading, "billing_notices")
     billed: dict[str, dict[tuple[str, str, str], Fraction]] = {
         name: defaultdict(Fraction) for name in ("media", "CPM", "CPC")
     }
@@ -271,15 +325,17 @@ def _figures(reading: Reading) -> Figures:
         item = row["line_item_id"]
         shown_to[item] += 1
         day = _advertiser_date(reading, item, moment)
-        if row["clearing_price_micros"] is not None:
-            amount = Fraction(row["clearing_price_micros"], 10**9)
-            billed["media"][item, day, row["currency"]] += amount
+        if row["bid_id"] in notices and row["bid_id"] in wins:
+            win = wins[row["bid_id"]]
+            amount = Fraction(win["clearing_price_micros"], 10**9)
+            billed["media"][item, day, win["currency"]] += amount
         _bill(reading, billed, "CPM", (item, day, moment, 10**9))
     _clicks(reading, count, impressions, clicks, billed)
     figures = count.figures()
     figures |= _money(reading, billed, shown_to)
     figures |= _rates(count)
     figures |= _others(reading)
+    figures |= _auctions(reading, impressions)
     return figures
 
 
@@ -469,6 +525,133 @@ def _others(reading: Reading) -> Figures:
     return count.figures()
 
 
+def _by_bid(reading: Reading, table: str) -> dict[str, dict[str, Any]]:
+    return _distinct(reading.files[f"exchange.{table}"], lambda row: row["bid_id"], TIMES[table])[0]
+
+
+def _auction(row: dict[str, Any]) -> tuple[str, str]:
+    return row["exchange"], row["id"]
+
+
+OWNERS = ("line_item_id", "campaign_id", "advertiser_id", "creative_id")
+OWN = ("event_date", "exchange")
+FUNNEL = (*OWN, "country", "device_type", "ad_format")
+
+
+def _auctions(reading: Reading, impressions: dict[str, dict[str, Any]]) -> Figures:
+    """Funnel, prices, audience and unrendered bids, record by record."""
+    count, ids = Count(), set()
+    requests, _, _ = _distinct(reading.files["exchange.bid_requests"], _auction, "received_ts")
+    slots = {}
+    for key, row in requests.items():
+        geo = row["device"]["geo"] or {}
+        user = row["user"] or {}
+        dims = {
+            "event_date": row["received_ts"][:10],
+            "exchange": row["exchange"],
+            "country": geo.get("country"),
+            "device_type": row["device"]["device_type"],
+        }
+        _each(count, "bid_requests", dims, (*OWN, "country", "device_type"))
+        for imp in row["imp"]:
+            slots[(*key, imp["id"])] = {**dims, "ad_format": imp["ad_format"]}
+            _each(count, "imps_offered", slots[(*key, imp["id"])], FUNNEL)
+        if user.get("id") is not None:
+            people = {**dims, "age_band": user["age_band"], "gender": user["gender"]}
+            places = [{}, *({n: v} for n, v in people.items() if n != "exchange")]
+            if geo:
+                places.append({"country": geo["country"], "region": geo["region"]})
+            ids |= {
+                (user["id"], json.dumps(place, sort_keys=True))
+                for place in places
+                if None not in place.values()
+            }
+    for _, place in ids:
+        count.add("addressable_audience", **json.loads(place))
+
+    bids, wins = _by_bid(reading, "bids"), _by_bid(reading, "wins")
+    notices = _by_bid(reading, "billing_notices")
+    rendered = {row["bid_id"]: row for row in impressions.values() if row["bid_id"] is not None}
+    assert len(rendered) == sum(row["bid_id"] is not None for row in impressions.values())
+    for metric, rows, ts in (
+        ("bids", bids, "bid_ts"),
+        ("wins", wins, "win_ts"),
+        ("billed_bids", notices, "billed_ts"),
+    ):
+        names = (*OWN, *OWNERS) if metric == "billed_bids" else (*FUNNEL, *OWNERS)
+        for bid_id, row in rows.items():
+            dims = _bid_dims(reading, bids.get(bid_id), slots) | {"event_date": row[ts][:10]}
+            _each(count, metric, dims, names)
+            if metric == "billed_bids" and bid_id not in rendered:
+                _each(count, "unrendered_billed_bids", dims, ("exchange",))
+                if bid_id in wins:
+                    amount = Fraction(wins[bid_id]["clearing_price_micros"], 10**9)
+                    count.add("unrendered_cost", amount, currency=wins[bid_id]["currency"])
+    for row in rendered.values():
+        dims = _owners(reading, row["line_item_id"]) | {"creative_id": row["creative_id"]}
+        dims |= {"event_date": _moment(row["event_ts"]).date(), "exchange": row["exchange"]}
+        _each(count, "rendered", dims, (*OWN, *OWNERS))
+    _auction_prices(count, bids, wins)
+    return _auction_rates(count)
+
+
+def _each(count: Count, metric: str, dims: dict[str, Any], names: tuple[str, ...]) -> None:
+    count.add(metric)
+    for name in names:
+        count.add(metric, **{name: dims[name]})
+
+
+def _bid_dims(
+    reading: Reading, bid: dict[str, Any] | None, slots: dict[Any, dict[str, Any]]
+) -> dict[str, Any]:
+    """What a bid tells, and the slot that it names; nothing without a bid."""
+    dims: dict[str, Any] = dict.fromkeys((*FUNNEL, *OWNERS))
+    if bid is None:
+        return dims
+    slot = slots.get((bid["exchange"], bid["auction_id"], bid["imp_id"]), {})
+    own = {"exchange": bid["exchange"], "creative_id": bid["creative_id"]}
+    return dims | slot | _owners(reading, bid["line_item_id"]) | own
+
+
+def _auction_prices(
+    count: Count, bids: dict[str, dict[str, Any]], wins: dict[str, dict[str, Any]]
+) -> None:
+    for metric, rows, price in (
+        ("bid_price_sum", bids, "bid_price_micros"),
+        ("clearing_price_sum", wins, "clearing_price_micros"),
+    ):
+        for bid_id, row in rows.items():
+            bid = bids.get(bid_id, {"line_item_id": None, "exchange": None})
+            amount = Fraction(row[price], 10**9)
+            count.add(metric, amount, currency=row["currency"])
+            for name in ("line_item_id", "exchange"):
+                dims = {name: bid[name], "currency": row["currency"]}
+                count.add(metric, amount, **dims)
+                if metric == "clearing_price_sum" and bid.get("currency") == row["currency"]:
+                    count.add("paid", amount, **dims)
+                    count.add("offered", Fraction(bid["bid_price_micros"], 10**9), **dims)
+
+
+def _auction_rates(count: Count) -> Figures:
+    """Rates at the grains that both counts have."""
+    figures = {p: v for p, v in count.figures().items() if p[0] not in HELPERS}
+    for metric, above, below in (
+        ("bid_rate", "bids", "imps_offered"),
+        ("win_rate", "wins", "bids"),
+        ("fill_rate", "rendered", "imps_offered"),
+        ("render_rate", "rendered", "wins"),
+        ("price_ratio", "paid", "offered"),
+    ):
+        for (name, dims), value in count.sums.items():
+            whole = count.sums.get((below, dims))
+            if name == above and whole:
+                figures[metric, dims] = _text(_round(value / whole))
+    return figures
+
+
+HELPERS = ("rendered", "paid", "offered")
+
+
 def _action_key(row: dict[str, Any]) -> str:
     return row.get("event_id") or row["_header"] or row["_position"]
 
@@ -485,9 +668,14 @@ def _balance(reading: Reading, count: Count) -> None:
             (f"adserver.{table}s", reading.files[f"adserver.{table}s"], f"{table}_id", "event_ts")
             for table in ("impression", "click", "conversion")
         ),
+        *(
+            (f"exchange.{table}", reading.files[f"exchange.{table}"], "bid_id", ts)
+            for table, ts in TIMES.items()
+        ),
     ]
     for table, rows, key, ts in parts:
-        first, duplicates, conflicts = _distinct(rows, _key_of(key), ts)
+        of_row = _auction if table == "exchange.bid_requests" else _key_of(key)
+        first, duplicates, conflicts = _distinct(rows, of_row, ts)
         count.add("loaded", len(rows), source_table=table)
         count.add("distinct", len(first), source_table=table)
         count.add("duplicates", duplicates, source_table=table)

@@ -62,17 +62,21 @@ def _length(sink: MemorySink) -> int:
     return sum(len(part) for parts in sink.kept.values() for part in parts)
 
 
+def _dropped(settings: Settings) -> list[Path]:
+    return sorted(path for path in settings.drop.rglob("*") if path.is_file())
+
+
 def test_playing_a_day_again_sends_nothing(settings: Settings) -> None:
     sink = MemorySink()
     first = play(settings, 1, sink=sink)
     assert first.messages > 0
     assert first.files > 0
     assert first.rows > 0
-    before, files = _length(sink), sorted((settings.drop / "adserver").iterdir())
+    before, files = _length(sink), sorted(settings.drop.rglob("*"))
     again = play(settings, 1, sink=sink)
     assert (again.messages, again.files, again.rows) == (0, 0, 0)
     assert _length(sink) == before
-    assert sorted((settings.drop / "adserver").iterdir()) == files
+    assert sorted(settings.drop.rglob("*")) == files
 
 
 def test_creating_the_same_world_again_changes_nothing_and_another_is_refused(
@@ -126,14 +130,13 @@ def test_a_kill_while_dropping_loses_and_repeats_nothing(
         sink = MemorySink()
         with pytest.raises(KilledError):
             play(settings, 1, sink=sink)
-    folder = settings.drop / "adserver"
     # A landing takes what is there, half-written files excepted, before the player comes back.
-    for path in list(folder.iterdir()):
+    for path in _dropped(settings):
         if path.suffix != ".tmp":
-            taken.append(path.name)
+            taken.append(str(path.relative_to(settings.drop)))
             path.unlink()
     play(settings, 1, sink=sink)
-    left = [path.name for path in folder.iterdir()]
+    left = [str(path.relative_to(settings.drop)) for path in _dropped(settings)]
     assert not [name for name in left if name.endswith(".tmp")]
     assert len(taken + left) == len(set(taken + left))
     manifest = [
