@@ -50,7 +50,7 @@ def as_of(_dimension: Any, alias: str, *_: Any, **__: Any) -> str:
 
 def event_deliveries() -> list[dict[str, str]]:
     """A list to loop over."""
-    names = ("staging", "link", "key", "input")
+    names = ("staging", "link", "key", "id", "input", "other_link", "other_input")
     return [dict.fromkeys(names, "first"), dict.fromkeys(names, "second")]
 
 
@@ -88,6 +88,6 @@ for _path in sorted((_ROOT / "macros").rglob("*.sql")):
 
 stage = hub = link = event_link = satellite = dimension_versions = _query
 affected_dates = _dates_predicate = _predicate(0)
-touched_dates = _predicate(1)
+touched_dates = conflict_dates = _predicate(1)
 window_predicate = _predicate(2)
 ref = source = landed = integer_series = _table

@@ -1,24 +1,29 @@
 {#
-    The event tables whose deliveries are counted: per staging model its event link, its key, and what
-    the balance calls it. The one list of them.
+    The event tables whose deliveries are counted: per staging model its event link, its key, the
+    column that names the event, what the balance calls the table, and, where another source reports
+    the same events, that source and its event link. The one list of them.
 #}
 {% macro event_deliveries() %}
     {{ return([
         {'staging': 'stg_ad_events__impressions', 'link': 'nhl_impression__ad_events',
-         'key': 'impression', 'input': 'ad_events.events'},
+         'key': 'impression', 'id': 'impression_id', 'input': 'ad_events.events',
+         'other_link': 'nhl_impression__adserver', 'other_input': 'adserver.impressions'},
         {'staging': 'stg_ad_events__clicks', 'link': 'nhl_click__ad_events',
-         'key': 'click', 'input': 'ad_events.events'},
+         'key': 'click', 'id': 'click_id', 'input': 'ad_events.events',
+         'other_link': 'nhl_click__adserver', 'other_input': 'adserver.clicks'},
         {'staging': 'stg_ad_events__viewability', 'link': 'nhl_viewability__ad_events',
-         'key': 'viewability', 'input': 'ad_events.events'},
+         'key': 'viewability', 'id': 'impression_id', 'input': 'ad_events.events'},
         {'staging': 'stg_ad_events__video_events', 'link': 'nhl_video_event__ad_events',
-         'key': 'video_event', 'input': 'ad_events.events'},
+         'key': 'video_event', 'id': 'impression_id', 'input': 'ad_events.events'},
         {'staging': 'stg_adserver__impressions', 'link': 'nhl_impression__adserver',
-         'key': 'impression', 'input': 'adserver.impressions'},
+         'key': 'impression', 'id': 'impression_id', 'input': 'adserver.impressions',
+         'other_link': 'nhl_impression__ad_events', 'other_input': 'ad_events.events'},
         {'staging': 'stg_adserver__clicks', 'link': 'nhl_click__adserver',
-         'key': 'click', 'input': 'adserver.clicks'},
+         'key': 'click', 'id': 'click_id', 'input': 'adserver.clicks',
+         'other_link': 'nhl_click__ad_events', 'other_input': 'ad_events.events'},
         {'staging': 'stg_adserver__conversions', 'link': 'nhl_conversion__adserver',
-         'key': 'conversion', 'input': 'adserver.conversions'},
+         'key': 'conversion', 'id': 'conversion_id', 'input': 'adserver.conversions'},
         {'staging': 'stg_user_events__user_actions', 'link': 'nhl_user_action__user_events',
-         'key': 'user_action', 'input': 'user_events.events'},
+         'key': 'user_action', 'id': 'user_action_id', 'input': 'user_events.events'},
     ]) }}
 {% endmacro %}

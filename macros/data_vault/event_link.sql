@@ -6,7 +6,8 @@
     event_date: the partition date.
     payload: descriptive columns, or {name: expression}.
     stored_dates: literal predicate on the event date, by which an increment limits the stored rows it
-        compares with: the dates of the new rows and one day either side. A rebuild compares all.
+        compares with: the dates of the new rows and so many days either side as two deliveries of one
+        key may lie apart. A rebuild compares all.
     Other arguments as in `hub`.
 #}
 {% macro event_link(

@@ -1,6 +1,6 @@
 {#
-    Clicks of stream and files as one (the stream wins), each with exactly one class, in this
-    precedence:
+    Clicks of stream and files as one (the stream wins; more than a day apart, the first loaded), each
+    with exactly one class, in this precedence:
     - orphan: no impression of that id in the `max_click_age_days` before it;
     - repeat: at most `click_repeat_seconds` after the previous click, of any class, on the impression;
     - net: all others.
@@ -17,14 +17,34 @@
     ]}
 ) }}
 
-with from_stream as (
+with foreign_conflicts as (
+    select
+        source_table,
+        event_hk
+    from {{ ref('bv_id_conflicts') }}
+    where event_type = 'click' and source_table <> first_source_table
+),
+
+from_stream as (
     select * from {{ ref('nhl_click__ad_events') }}
-    where {{ affected_dates('event_date', days_before=2, days_after=1) }}
+    where
+        {{ affected_dates('event_date', days_before=2, days_after=1) }}
+        and click_hk not in (
+            select foreign_conflicts.event_hk
+            from foreign_conflicts
+            where foreign_conflicts.source_table = 'ad_events.events'
+        )
 ),
 
 from_files as (
     select * from {{ ref('nhl_click__adserver') }}
-    where {{ affected_dates('event_date', days_before=1) }}
+    where
+        {{ affected_dates('event_date', days_before=1) }}
+        and click_hk not in (
+            select foreign_conflicts.event_hk
+            from foreign_conflicts
+            where foreign_conflicts.source_table = 'adserver.clicks'
+        )
 ),
 
 impressions as (

@@ -1,7 +1,9 @@
 {#
     What became of every delivery of an event: the first of its key is in the vault (distinct); another
-    one with the same time is a duplicate, with another time an id conflict. Counted once, in the
-    build that loads them, from this build's window alone.
+    one with the same time is a duplicate, with another time an id conflict. A foreign id conflict is
+    the first of its key in its own source, but another source had loaded the key before, with a time
+    more than a day away (see bv_id_conflicts). Counted once, in the build that loads them, from this
+    build's window alone.
 #}
 {{ config(
     materialized='incremental',
@@ -9,7 +11,15 @@
     unique_key=['source_table', 'event_type', 'load_pin', 'event_date']
 ) }}
 
-with compared as (
+with foreign_conflicts as (
+    select
+        source_table,
+        event_hk
+    from {{ ref('bv_id_conflicts') }}
+    where source_table <> first_source_table
+),
+
+compared as (
     {%- for event in event_deliveries() %}
     select
         '{{ event['input'] }}' as source_table,
@@ -21,7 +31,15 @@ with compared as (
             when
                 deliveries.ingest_seq = stored.ingest_seq
                 and deliveries.position_major = stored.position_major
-                and deliveries.position_minor = stored.position_minor then 'distinct'
+                and deliveries.position_minor = stored.position_minor
+                {%- if event.get('other_link') %}
+                then case
+                    when foreign_conflicts.event_hk is not null then 'foreign_id_conflict'
+                    else 'distinct'
+                end
+                {%- else %}
+                then 'distinct'
+                {%- endif %}
             when deliveries.event_at = stored.event_at then 'duplicate'
             else 'id_conflict'
         end as delivery_class
@@ -29,9 +47,13 @@ with compared as (
     left join {{ ref(event['link']) }} as stored
         on
             deliveries.{{ event['key'] }}_hk = stored.{{ event['key'] }}_hk
-            and {{ touched_dates(
-                event['input'], 'stored.event_date', days_before=1, days_after=1
-            ) }}
+            and {{ conflict_dates(event['input'], 'stored.event_date') }}
+    {%- if event.get('other_link') %}
+    left join foreign_conflicts
+        on
+            stored.{{ event['key'] }}_hk = foreign_conflicts.event_hk
+            and foreign_conflicts.source_table = '{{ event['input'] }}'
+    {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -42,7 +64,9 @@ counted as (
         event_type,
         load_pin,
         event_date,
-        {%- for class in ['distinct', 'duplicate', 'id_conflict', 'rejected'] %}
+        {%- for class in [
+            'distinct', 'duplicate', 'id_conflict', 'foreign_id_conflict', 'rejected'
+        ] %}
         cast(sum(case when delivery_class = '{{ class }}' then 1 else 0 end) as bigint)
             as {{ class }}_count,
         {%- endfor %}

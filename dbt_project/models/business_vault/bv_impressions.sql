@@ -1,6 +1,7 @@
 {#
     Where the stream and the ad server report the same impression, the stream's fields win, whichever
-    came first. The two may differ in time across midnight, so one day either side is looked at.
+    came first. The two may differ in time across midnight, so one day either side is looked at. Further
+    apart, the one that was loaded first is the impression, and the other an id conflict.
 #}
 {{ config(
     materialized='incremental',
@@ -11,14 +12,34 @@
     ]}
 ) }}
 
-with from_stream as (
+with foreign_conflicts as (
+    select
+        source_table,
+        event_hk
+    from {{ ref('bv_id_conflicts') }}
+    where event_type = 'impression' and source_table <> first_source_table
+),
+
+from_stream as (
     select * from {{ ref('nhl_impression__ad_events') }}
-    where {{ affected_dates('event_date', days_before=1, days_after=1) }}
+    where
+        {{ affected_dates('event_date', days_before=1, days_after=1) }}
+        and impression_hk not in (
+            select foreign_conflicts.event_hk
+            from foreign_conflicts
+            where foreign_conflicts.source_table = 'ad_events.events'
+        )
 ),
 
 from_files as (
     select * from {{ ref('nhl_impression__adserver') }}
-    where {{ affected_dates('event_date') }}
+    where
+        {{ affected_dates('event_date') }}
+        and impression_hk not in (
+            select foreign_conflicts.event_hk
+            from foreign_conflicts
+            where foreign_conflicts.source_table = 'adserver.impressions'
+        )
 ),
 
 impressions as (

@@ -56,7 +56,7 @@ events as (
         source_table,
         sum(distinct_count) as distinct_count,
         sum(duplicate_count) as duplicate_count,
-        sum(id_conflict_count) as id_conflict_count,
+        sum(id_conflict_count + foreign_id_conflict_count) as id_conflict_count,
         sum(rejected_count) as rejected_count
     from {{ ref('bv_deliveries') }}
     group by source_table

@@ -4,28 +4,44 @@ from collections.abc import Iterator, Mapping
 
 from orchestration.warehouse.chain.link import Link, content_of
 
+_FAR = "(abs(date_diff('day', other.event_date, own.event_date)) > 1)"
+
 
 def _fact(
     fact: str, key: str, stream: str | None, files: str | None, columns: Mapping[str, str]
 ) -> Link:
-    """Every event of the vault is in its fact, once; where both have it, the stream's."""
+    """Every event of the vault is in its fact, once.
+
+    Where both sources have it, the stream's; if they lie more than a day apart, the one that was
+    loaded first: in an earlier pin, or in the same one by the stream, which ranks before files.
+    """
     content = content_of(list(columns.values()))
     parts = []
     if stream:
-        parts.append(f"select {key} as place, {content} as content from raw_vault.{stream}")
+        unless = _unless(key, files, f"{_FAR} and other.load_pin < own.load_pin") if files else ""
+        parts.append(
+            f"select {key} as place, {content} as content from raw_vault.{stream} as own{unless}"
+        )
     if files:
         unless = (
-            f" where {key} not in (select {key} from raw_vault.{stream})"
-            if stream is not None
-            else ""
+            _unless(key, stream, f"not {_FAR} or other.load_pin <= own.load_pin") if stream else ""
         )
-        parts.append(f"select {key} as place, {content} as content from raw_vault.{files}{unless}")
+        parts.append(
+            f"select {key} as place, {content} as content from raw_vault.{files} as own{unless}"
+        )
     sources = " and ".join(name for name in (stream, files) if name)
     return Link(
         f"raw_vault.{sources} in core.{fact}",
         tuple(columns),
         " union all ".join(parts),
         f"select {key} as place, {content_of(list(columns))} as content from core.{fact}",
+    )
+
+
+def _unless(key: str, other: str, beaten: str) -> str:
+    return (
+        f" where not exists (select 1 from raw_vault.{other} as other "
+        f"where other.{key} = own.{key} and ({beaten}))"
     )
 
 

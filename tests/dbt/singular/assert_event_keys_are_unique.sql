@@ -1,7 +1,7 @@
 {#
-    Over all dates, on purpose: a delivery whose time is days away from the first one's is not found
-    among the dates of its own build. Such a build is not published, because an event would count
-    twice. A full refresh puts those of one source right: there the first delivery wins.
+    Over all dates, on purpose: the proof that the lookup of earlier deliveries (bv_id_conflicts) missed
+    none. A build that fails it is not published, because an event would count twice; then two
+    deliveries of a key lie further apart than `id_conflict_lookback_days`.
 #}
 {%- for fact, key in [
     ('fct_impressions', 'impression_key'),

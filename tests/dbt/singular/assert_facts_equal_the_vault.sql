@@ -1,5 +1,5 @@
 -- On the dates that this build touches: the facts' rows and sums are the vault's, and no key of an
--- event link is missing from its fact.
+-- event link is missing from its fact, unless another source loaded it first, days away.
 with sums as (
     select
         'fct_impressions' as fact,
@@ -112,6 +112,11 @@ missing_keys as (
             select facts.{{ key }}_key
             from {{ ref(fact) }} as facts
             where {{ touched_dates(input, 'facts.event_date', days_before=1, days_after=1) }}
+        )
+        and vault.{{ key }}_hk not in (
+            select conflicts.event_hk
+            from {{ ref('bv_id_conflicts') }} as conflicts
+            where conflicts.source_table = '{{ input }}' and conflicts.first_source_table <> '{{ input }}'
         )
     group by vault.event_date
     {{ 'union all' if not loop.last }}

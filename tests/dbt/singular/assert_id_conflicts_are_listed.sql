@@ -3,7 +3,7 @@ with counted as (
     select
         source_table,
         event_type,
-        sum(id_conflict_count) as conflict_count
+        sum(id_conflict_count + foreign_id_conflict_count) as conflict_count
     from {{ ref('bv_deliveries') }}
     group by source_table, event_type
 ),

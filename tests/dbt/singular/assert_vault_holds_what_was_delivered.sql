@@ -19,7 +19,7 @@ delivered as (
         source_table,
         event_type,
         event_date,
-        sum(distinct_count) as event_count
+        sum(distinct_count + foreign_id_conflict_count) as event_count
     from {{ ref('bv_deliveries') }}
     where
         1 = 0

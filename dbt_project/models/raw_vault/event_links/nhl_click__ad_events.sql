@@ -17,5 +17,5 @@
         'user_agent',
         'landing_url',
     ],
-    stored_dates=touched_dates('ad_events.events', days_before=1, days_after=1)
+    stored_dates=conflict_dates('ad_events.events')
 ) }}

@@ -16,5 +16,5 @@
         'user_agent',
         'landing_url',
     ],
-    stored_dates=touched_dates('adserver.clicks', days_before=1, days_after=1)
+    stored_dates=conflict_dates('adserver.clicks')
 ) }}

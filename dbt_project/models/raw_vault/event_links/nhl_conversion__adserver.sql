@@ -17,5 +17,5 @@
         'currency_code',
         'order_id',
     ],
-    stored_dates=touched_dates('adserver.conversions', days_before=1, days_after=1)
+    stored_dates=conflict_dates('adserver.conversions')
 ) }}

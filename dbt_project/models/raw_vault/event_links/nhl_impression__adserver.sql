@@ -40,5 +40,5 @@
         'consent_gpp',
         'has_personal_consent',
     ],
-    stored_dates=touched_dates('adserver.impressions', days_before=1, days_after=1)
+    stored_dates=conflict_dates('adserver.impressions')
 ) }}

@@ -16,5 +16,5 @@
         'product_name',
         'sku',
     ],
-    stored_dates=touched_dates('user_events.events', days_before=1, days_after=1)
+    stored_dates=conflict_dates('user_events.events')
 ) }}

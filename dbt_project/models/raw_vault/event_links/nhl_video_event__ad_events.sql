@@ -13,5 +13,5 @@
         'event_at',
         'position_ms',
     ],
-    stored_dates=touched_dates('ad_events.events', days_before=1, days_after=1)
+    stored_dates=conflict_dates('ad_events.events')
 ) }}

@@ -18,5 +18,5 @@
         'is_playing',
         'position_ms',
     ],
-    stored_dates=touched_dates('ad_events.events', days_before=1, days_after=1)
+    stored_dates=conflict_dates('ad_events.events')
 ) }}
