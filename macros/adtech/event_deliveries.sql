@@ -25,5 +25,13 @@
          'key': 'conversion', 'id': 'conversion_id', 'input': 'adserver.conversions'},
         {'staging': 'stg_user_events__user_actions', 'link': 'nhl_user_action__user_events',
          'key': 'user_action', 'id': 'user_action_id', 'input': 'user_events.events'},
+        {'staging': 'stg_exchange__bid_requests', 'link': 'nhl_auction__exchange',
+         'key': 'auction', 'id': 'auction_id', 'input': 'exchange.bid_requests'},
+        {'staging': 'stg_exchange__bids', 'link': 'nhl_bid__exchange',
+         'key': 'bid', 'id': 'bid_id', 'input': 'exchange.bids'},
+        {'staging': 'stg_exchange__wins', 'link': 'nhl_win__exchange',
+         'key': 'win', 'id': 'bid_id', 'input': 'exchange.wins'},
+        {'staging': 'stg_exchange__billing_notices', 'link': 'nhl_billing_notice__exchange',
+         'key': 'billing_notice', 'id': 'bid_id', 'input': 'exchange.billing_notices'},
     ]) }}
 {% endmacro %}

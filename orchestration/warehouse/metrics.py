@@ -207,7 +207,7 @@ _OWNERS = {name: name for name in ("line_item_id", "campaign_id", "advertiser_id
 NATIVE_MONEY = Family(
     relation=_BILLING,
     measures={
-        "media_cost": "sum(gross_media_cost_amount)",
+        "media_cost": "sum(media_cost_amount)",
         "gross_billed": "sum(gross_billed_amount)",
     },
     dimensions={**_OWNERS, "advertiser_date": "advertiser_date", "currency": "currency_code"},
@@ -224,7 +224,7 @@ NATIVE_MONEY = Family(
 BASE_MONEY = Family(
     relation=_BILLING,
     measures={
-        "media_cost_base": "sum(gross_media_cost_base_amount)",
+        "media_cost_base": "sum(media_cost_base_amount)",
         "gross_billed_base": "sum(gross_billed_base_amount)",
         "gross_cpm_billed_base": "sum(gross_cpm_billed_base_amount)",
         "gross_cpc_billed_base": "sum(gross_cpc_billed_base_amount)",

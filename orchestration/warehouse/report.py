@@ -60,7 +60,7 @@ select
     advertiser_date::varchar as advertiser_date,
     base_currency_code as currency,
     sum(gross_billed_base_amount)::decimal(18, 2) as billed,
-    sum(gross_media_cost_base_amount)::decimal(18, 2) as media_cost,
+    sum(media_cost_base_amount)::decimal(18, 2) as media_cost,
     sum(gross_margin_base_amount)::decimal(18, 2) as margin,
     round(
         100 * sum(gross_margin_base_amount) / nullif(sum(gross_billed_base_amount), 0), 1

@@ -7,6 +7,7 @@ stream wins over files) are said here once more, independently of the models: a 
 not repeated by the other.
 """
 
+from orchestration.warehouse.chain.auctions import auctions
 from orchestration.warehouse.chain.events import event_links
 from orchestration.warehouse.chain.facts import facts, sums
 from orchestration.warehouse.chain.keys import hubs
@@ -15,5 +16,12 @@ from orchestration.warehouse.chain.versions import satellites
 
 __all__ = ["CHAIN", "Link"]
 
-CHAIN: tuple[Link, ...] = (*event_links(), *hubs(), *satellites(), *facts(), *sums())
+CHAIN: tuple[Link, ...] = (
+    *event_links(),
+    *hubs(),
+    *satellites(),
+    *facts(),
+    *auctions(),
+    *sums(),
+)
 """Every link, from the lake to the coarsest mart."""

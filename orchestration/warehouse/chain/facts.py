@@ -143,18 +143,29 @@ def sums() -> Iterator[Link]:
         """,
     )
     yield Link(
-        "clearing prices of core.fct_impressions in finance.fct_line_item_billing_daily",
+        "billed impressions of core.fct_impressions in finance.fct_line_item_billing_daily",
         ("media_cost",),
         """
-        select line_item_key || ' ' || currency_code as place,
-            [(sum(clearing_price_micros)::decimal(38, 0) / 1000000000)::decimal(38, 9)::varchar]
-                as content
-        from core.fct_impressions where clearing_price_micros > 0 group by 1
+        select impressions.line_item_key || ' ' || wins.currency_code as place,
+            [(sum(wins.clearing_price_micros)::decimal(38, 0) / 1000000000)
+                ::decimal(38, 9)::varchar] as content
+        from core.fct_impressions as impressions
+        join (
+            select impression_id, bid_id from raw_vault.nhl_impression__ad_events
+            union
+            select impression_id, bid_id from raw_vault.nhl_impression__adserver
+            where impression_id not in (
+                select impression_id from raw_vault.nhl_impression__ad_events
+            )
+        ) as bought using (impression_id)
+        join raw_vault.nhl_win__exchange as wins using (bid_id)
+        join raw_vault.nhl_billing_notice__exchange as notices using (bid_id)
+        where wins.clearing_price_micros > 0 group by 1
         """,
         """
         select line_item_key || ' ' || currency_code as place,
-            [sum(gross_media_cost_amount)::decimal(38, 9)::varchar] as content
-        from finance.fct_line_item_billing_daily where gross_media_cost_amount > 0 group by 1
+            [sum(media_cost_amount)::decimal(38, 9)::varchar] as content
+        from finance.fct_line_item_billing_daily where media_cost_amount > 0 group by 1
         """,
     )
     yield Link(

@@ -25,6 +25,7 @@ _HUBS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "raw_campaigns.third_party_reports|",
             "raw_campaigns.credit_notes|",
             *_IMPRESSIONS,
+            "raw_exchange.bids|",
         )
     },
     "creative": {
@@ -32,6 +33,7 @@ _HUBS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "raw_campaigns.creatives|",
             "raw_campaigns.line_item_creatives|",
             *_IMPRESSIONS,
+            "raw_exchange.bids|",
         )
     },
     "placement": {"placement_id": ("raw_campaigns.placements|", *_IMPRESSIONS)},
@@ -53,6 +55,7 @@ _HUBS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "raw_adserver.conversions|",
         ),
         "user_pseudonym": ("raw_user_events.events|",),
+        "id": ("raw_exchange.bid_requests|user.",),
     },
 }
 COMPOSITE_KEYS: Mapping[str, tuple[str, ...]] = {

@@ -1,5 +1,5 @@
 -- Over all dates, because advertiser dates cut the facts elsewhere: the billed events are the
--- facts, and the media cost is the sum of the clearing prices, to the nano-unit.
+-- facts, and the media cost is the sum of what billed impressions cleared at, to the nano-unit.
 with figures as (
     select
         'impressions' as figure,
@@ -14,8 +14,8 @@ with figures as (
     union all
     select
         'media cost nanos' as figure,
-        sum(clearing_price_micros) as quantity
-    from {{ ref('fct_impressions') }}
+        sum(media_cost_micros) as quantity
+    from {{ ref('bv_bought_impressions') }}
     union all
     select
         'impressions' as figure,
@@ -29,7 +29,7 @@ with figures as (
     union all
     select
         'media cost nanos' as figure,
-        -cast(sum(gross_media_cost_amount) * 1000000000 as bigint) as quantity
+        -cast(sum(media_cost_amount) * 1000000000 as bigint) as quantity
     from {{ ref('fct_line_item_billing_daily') }}
 )
 

@@ -8,6 +8,10 @@
     ('fct_clicks', 'click_key'),
     ('fct_conversions', 'conversion_key'),
     ('fct_user_actions', 'user_action_key'),
+    ('fct_auction_imps', 'auction_imp_key'),
+    ('fct_bids', 'bid_key'),
+    ('fct_wins', 'bid_key'),
+    ('fct_billing_notices', 'bid_key'),
 ] %}
 {{ 'union all' if not loop.first }}
 select

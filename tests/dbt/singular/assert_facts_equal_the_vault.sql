@@ -80,6 +80,86 @@ with sums as (
     from {{ ref('nhl_user_action__user_events') }}
     where {{ touched_dates('user_events.events') }}
     group by event_date
+    union all
+    select
+        'fct_auction_imps' as fact,
+        event_date,
+        count(*) as row_count,
+        count(user_key) as amount,
+        1 as side
+    from {{ ref('fct_auction_imps') }}
+    where {{ touched_dates('exchange.bid_requests') }}
+    group by event_date
+    union all
+    select
+        'fct_auction_imps' as fact,
+        event_date,
+        count(*) as row_count,
+        count(user_hk) as amount,
+        -1 as side
+    from {{ ref('bv_auction_imps') }}
+    where {{ touched_dates('exchange.bid_requests') }}
+    group by event_date
+    union all
+    select
+        'fct_bids' as fact,
+        event_date,
+        count(*) as row_count,
+        sum(bid_price_micros) as amount,
+        1 as side
+    from {{ ref('fct_bids') }}
+    where {{ touched_dates('exchange.bids') }}
+    group by event_date
+    union all
+    select
+        'fct_bids' as fact,
+        event_date,
+        count(*) as row_count,
+        sum(bid_price_micros) as amount,
+        -1 as side
+    from {{ ref('nhl_bid__exchange') }}
+    where {{ touched_dates('exchange.bids') }}
+    group by event_date
+    union all
+    select
+        'fct_wins' as fact,
+        event_date,
+        count(*) as row_count,
+        sum(clearing_price_micros) as amount,
+        1 as side
+    from {{ ref('fct_wins') }}
+    where {{ touched_dates('exchange.wins') }}
+    group by event_date
+    union all
+    select
+        'fct_wins' as fact,
+        event_date,
+        count(*) as row_count,
+        sum(clearing_price_micros) as amount,
+        -1 as side
+    from {{ ref('nhl_win__exchange') }}
+    where {{ touched_dates('exchange.wins') }}
+    group by event_date
+    union all
+    select
+        'fct_billing_notices' as fact,
+        event_date,
+        count(*) as row_count,
+        count(bid_key) as amount,
+        1 as side
+    from {{ ref('fct_billing_notices') }}
+    where {{ touched_dates('exchange.billing_notices') }}
+    group by event_date
+    union all
+    select
+        'fct_billing_notices' as fact,
+        event_date,
+        count(*) as row_count,
+        count(bid_hk) as amount,
+        -1 as side
+    from {{ ref('nhl_billing_notice__exchange') }}
+    where {{ touched_dates('exchange.billing_notices') }}
+    group by event_date
 ),
 
 differences as (

@@ -4,9 +4,9 @@ select
     line_item_id,
     advertiser_date,
     currency_code,
-    gross_media_cost_amount,
+    media_cost_amount,
     gross_billed_amount
 from {{ ref('fct_line_item_billing_daily') }}
 where
     currency_code <> 'XXX'
-    and (gross_media_cost_base_amount is null or gross_billed_base_amount is null)
+    and (media_cost_base_amount is null or gross_billed_base_amount is null)

@@ -24,6 +24,14 @@
              raw_rows._kafka_topic_id, '/', cast(raw_rows._kafka_partition as string), '/',
              cast(raw_rows._kafka_offset as string)))"},
      ]},
+    {'source': ['exchange', 'bid_requests'], 'link': 'nhl_auction__exchange', 'hash': 'auction_hk',
+     'key': ['raw_rows.exchange', 'raw_rows.id']},
+    {'source': ['exchange', 'bids'], 'link': 'nhl_bid__exchange', 'hash': 'bid_hk',
+     'key': ['raw_rows.bid_id']},
+    {'source': ['exchange', 'wins'], 'link': 'nhl_win__exchange', 'hash': 'win_hk',
+     'key': ['raw_rows.bid_id']},
+    {'source': ['exchange', 'billing_notices'], 'link': 'nhl_billing_notice__exchange',
+     'hash': 'billing_notice_hk', 'key': ['raw_rows.bid_id']},
 ] %}
 
 {%- for event in events %}

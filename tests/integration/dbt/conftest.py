@@ -372,6 +372,75 @@ class Records:
         return {"event_datetime": at(time), "event_name": event_name, **fields}
 
     @staticmethod
+    def bid_request(auction_id: str, time: str, **fields: Any) -> Row:
+        """One slot, `1`, on exchange X, in Germany; `imps` lists others, `user` is its user."""
+        slots = fields.pop("imps", [{}])
+        user = fields.pop("user", None)
+        geo = fields.pop("geo", {"country": "DE", "region": "BE"})
+        return {
+            "exchange": "X",
+            "id": auction_id,
+            "received_ts": at(time),
+            "imp": [
+                {
+                    "id": str(number + 1),
+                    "tagid": "P1",
+                    "ad_format": "display",
+                    "w": 300,
+                    "h": 250,
+                    "bidfloor": Decimal("0.5"),
+                    "bidfloorcur": "EUR",
+                    "deals": [],
+                    **slot,
+                }
+                for number, slot in enumerate(slots)
+            ],
+            "site": {"id": "s1", "domain": "s1.example", "cat": ["IAB1"], "publisher_id": "pub"},
+            "device": {
+                "ua": "Mozilla/5.0",
+                "ip": "ip-pseudonym",
+                "ip_prefix": "192.0.2.0/24",
+                "device_type": "desktop",
+                "geo": geo,
+            },
+            "user": user,
+            "regs": {"gdpr": True, "coppa": False},
+            "schain": [{"asi": "seller.example", "sid": "1"}],
+            "at": 1,
+            "cur": ["EUR", "USD"],
+            "tmax": 100,
+            **fields,
+        }
+
+    @staticmethod
+    def bid(bid_id: str, time: str, auction_id: str, line_item: str, **fields: Any) -> Row:
+        return {
+            "bid_id": bid_id,
+            "exchange": "X",
+            "auction_id": auction_id,
+            "imp_id": "1",
+            "line_item_id": line_item,
+            "creative_id": "CR1",
+            "bid_price_micros": 4_000_000,
+            "currency": "EUR",
+            "bid_ts": at(time),
+            **fields,
+        }
+
+    @staticmethod
+    def win(bid_id: str, time: str, price_micros: int = 2_000_000, currency: str = "EUR") -> Row:
+        return {
+            "bid_id": bid_id,
+            "clearing_price_micros": price_micros,
+            "currency": currency,
+            "win_ts": at(time),
+        }
+
+    @staticmethod
+    def billing_notice(bid_id: str, time: str) -> Row:
+        return {"bid_id": bid_id, "billed_ts": at(time)}
+
+    @staticmethod
     def deletion(updated_at: str, **key: Any) -> Row:
         return {**key, "updated_at": at(updated_at), "_is_deleted": True}
 

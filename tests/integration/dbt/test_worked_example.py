@@ -35,23 +35,51 @@ def warehouse(new_warehouse: Callable[[], Any], records: Any) -> Any:
     made.load("campaigns.publishers", [records.publisher("PUB1", BEFORE)])
     made.load("campaigns.sites", [records.site("S1", "PUB1", BEFORE)])
     made.load("campaigns.placements", [records.placement("P1", "S1", BEFORE)])
+    auctions = [
+        ("i1", "2026-03-01 22:30", "L1", 2_000_000),
+        ("i2", "2026-03-01 23:30", "L2", 3_000_000),
+        ("i3", "2026-03-02 10:00", "L1", 2_000_000),
+        ("i4", "2026-03-02 10:05", "L1", 1_000_000),
+    ]
+    bought = {
+        name: {"exchange": "X", "auction_id": f"a-{name}", "imp_id": "1", "bid_id": f"b-{name}"}
+        for name, *_ in auctions
+    }
+    made.load(
+        "exchange.bid_requests",
+        [records.bid_request(f"a-{name}", time) for name, time, *_ in auctions],
+    )
+    made.load(
+        "exchange.bids",
+        [records.bid(f"b-{name}", time, f"a-{name}", item) for name, time, item, _ in auctions],
+    )
+    made.load(
+        "exchange.wins",
+        [records.win(f"b-{name}", time, price) for name, time, _, price in auctions],
+    )
+    made.load(
+        "exchange.billing_notices",
+        [records.billing_notice(f"b-{name}", time) for name, time, *_ in auctions],
+    )
     large = {"width": 970, "height": 250, "clearing_price_micros": 3_000_000, "channel": "social"}
     bot = {"user_agent": "Googlebot/2.1", "clearing_price_micros": 1_000_000}
     made.load(
         "ad_events.events",
         [
-            records.impression("i1", "2026-03-01 22:30", "L1", user_id="u1"),
+            records.impression("i1", "2026-03-01 22:30", "L1", user_id="u1", **bought["i1"]),
             records.interval("i1", "2026-03-01 22:30", 0, (0, 400), "0.60"),
             records.interval("i1", "2026-03-01 22:30", 1, (500, 1300), "0.55"),
-            records.impression("i2", "2026-03-01 23:30", "L2", user_id="u1", **large),
+            records.impression(
+                "i2", "2026-03-01 23:30", "L2", user_id="u1", **large, **bought["i2"]
+            ),
             records.interval("i2", "2026-03-01 23:30", 0, (0, 1000), "0.35"),
             records.click("c1", "2026-03-01 23:30:05", "i2", user_id="u1"),
             records.click("c2", "2026-03-01 23:30:06", "i2", user_id="u1"),
             records.click("c3", "2026-03-01 23:30:09", "i2", user_id="u1"),
-            records.impression("i3", "2026-03-02 10:00", "L1", user_id="u1"),
+            records.impression("i3", "2026-03-02 10:00", "L1", user_id="u1", **bought["i3"]),
             records.interval("i3", "2026-03-02 10:00", 0, (0, 600), "0.80"),
             records.interval("i3", "2026-03-02 10:00", 1, (900, 1700), "0.80"),
-            records.impression("i4", "2026-03-02 10:05", "L1", user_id="u2", **bot),
+            records.impression("i4", "2026-03-02 10:05", "L1", user_id="u2", **bot, **bought["i4"]),
             records.click("c4", "2026-03-02 10:06", "i4", user_id="u2"),
             records.click("c5", "2026-03-02 10:06", "does-not-exist", user_id="u2"),
         ],
@@ -113,8 +141,8 @@ def test_billing_is_by_the_advertisers_dates(warehouse: Any) -> None:
     """Gross: i4 is billed too (0.004 more on L1), and c2 as well (0.50 more on L2)."""
     assert warehouse.query(
         "select line_item_id, advertiser_date, currency_code, gross_impression_count, "
-        "gross_click_count, gross_media_cost_amount, gross_billed_amount, "
-        "gross_media_cost_base_amount, gross_billed_base_amount, gross_margin_base_amount "
+        "gross_click_count, media_cost_amount, gross_billed_amount, "
+        "media_cost_base_amount, gross_billed_base_amount, gross_margin_base_amount "
         "from finance.fct_line_item_billing_daily order by all"
     ) == [
         (
@@ -146,9 +174,29 @@ def test_the_gross_ecpm_follows_from_the_sums(warehouse: Any) -> None:
     ]
 
 
+def test_the_auction_funnel_of_the_days(warehouse: Any) -> None:
+    """Every slot was bid for (4.00 EUR CPM each), won, billed and rendered."""
+    assert warehouse.query(
+        "select event_date, sum(imp_count), sum(bid_count), sum(win_count), sum(billed_bid_count), "
+        "sum(bought_impression_count), sum(unrendered_billed_bid_count) "
+        "from analytics.rpt_auction_funnel_daily group by all order by all"
+    ) == [(D1, 2, 2, 2, 2, 2, 0), (D2, 2, 2, 2, 2, 2, 0)]
+    assert warehouse.query(
+        "select line_item_id, sum(bid_price_amount), sum(clearing_price_amount) "
+        "from analytics.rpt_auction_prices_daily group by all order by all"
+    ) == [("L1", Decimal("0.012"), Decimal("0.005")), ("L2", Decimal("0.004"), Decimal("0.003"))]
+
+
 def test_every_delivery_is_accounted_for(warehouse: Any) -> None:
     assert warehouse.query(
         "select source_table, loaded_count, distinct_count, duplicate_count, id_conflict_count "
-        "from utilities.rpt_source_balance where loaded_count > 0 and source_table like 'ad%'"
-        "order by all"
-    ) == [("ad_events.events", 14, 14, 0, 0), ("adserver.conversions", 2, 2, 0, 0)]
+        "from utilities.rpt_source_balance where loaded_count > 0 "
+        "and source_table not like 'camp%' order by all"
+    ) == [
+        ("ad_events.events", 14, 14, 0, 0),
+        ("adserver.conversions", 2, 2, 0, 0),
+        ("exchange.bid_requests", 4, 4, 0, 0),
+        ("exchange.bids", 4, 4, 0, 0),
+        ("exchange.billing_notices", 4, 4, 0, 0),
+        ("exchange.wins", 4, 4, 0, 0),
+    ]

@@ -78,7 +78,7 @@ MARTS = [
     ("core.fct_user_actions", "set sku = 'SKU-0'", "sku is not null", "user_actions by SKU"),
     (
         "finance.fct_line_item_billing_daily",
-        "set gross_media_cost_base_amount = gross_media_cost_base_amount + 0.000000001",
+        "set media_cost_base_amount = media_cost_base_amount + 0.000000001",
         "true",
         "media_cost_base",
     ),

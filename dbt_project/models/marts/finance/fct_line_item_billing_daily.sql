@@ -1,7 +1,9 @@
 {#
-    On gross figures: invalid traffic, billing notices, credit notes and CPA come later.
+    Billed on gross figures: invalid traffic, credit notes and CPA come later.
 
-    - Media cost: the clearing price of every impression, in the currency it cleared in.
+    - Media cost: what the auction cleared at, for every impression that the exchange has billed, valid
+      or not, on the impression's date and in the currency of the win. Billed bids that rendered no
+      impression have no date or line item here: they are in fct_billing_notices.
     - Billed: CPM, the line item's rate of the impression's time; CPC, the rate of the click's time for
       every click that is no orphan, on the click's own date.
     - The date is the one in the advertiser's time zone; what the dimensions say is taken as of the
@@ -20,6 +22,9 @@
         {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
         {'input': 'adserver.impressions', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
         {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
+        {'input': 'exchange.wins', 'days_before': 2, 'days_after': var('max_billing_delay_days') + 1},
+        {'input': 'exchange.billing_notices',
+         'days_before': var('max_billing_delay_days') + 1, 'days_after': 2},
         {'input': 'campaigns.line_items', 'by': 'effective_from',
          'days_before': var('late_dimension_days') + 1},
         {'input': 'campaigns.campaigns', 'by': 'effective_from',
@@ -33,11 +38,21 @@
 with impressions as (
     select
         line_item_key,
-        event_at,
-        clearing_price_micros,
-        currency_code
+        event_at
     from {{ ref('fct_impressions') }}
     where {{ affected_dates('event_date', days_before=1, days_after=1) }}
+),
+
+billed_impressions as (
+    select
+        {{ hash_to_text('line_item_hk') }} as line_item_key,
+        event_at,
+        media_cost_micros,
+        media_cost_currency_code
+    from {{ ref('bv_bought_impressions') }}
+    where
+        {{ affected_dates('event_date', days_before=1, days_after=1) }}
+        and media_cost_micros is not null
 ),
 
 clicks as (
@@ -56,8 +71,8 @@ events as (
         event_at,
         1 as impression_count,
         0 as click_count,
-        clearing_price_micros,
-        currency_code as clearing_currency_code
+        cast(null as bigint) as cost_nanos,
+        cast(null as string) as cost_currency_code
     from impressions
     union all
     select
@@ -65,9 +80,18 @@ events as (
         event_at,
         0 as impression_count,
         1 as click_count,
-        cast(null as bigint) as clearing_price_micros,
-        cast(null as string) as clearing_currency_code
+        cast(null as bigint) as cost_nanos,
+        cast(null as string) as cost_currency_code
     from clicks
+    union all
+    select
+        line_item_key,
+        event_at,
+        0 as impression_count,
+        0 as click_count,
+        media_cost_micros as cost_nanos,
+        media_cost_currency_code as cost_currency_code
+    from billed_impressions
 ),
 
 events_as_of as (
@@ -79,10 +103,9 @@ events_as_of as (
             as advertiser_date,
         events.impression_count,
         events.click_count,
-        events.clearing_price_micros,
-        coalesce(events.clearing_currency_code, 'XXX') as clearing_currency_code,
-        coalesce(line_items.currency_code, events.clearing_currency_code, 'XXX')
-            as billing_currency_code,
+        events.cost_nanos,
+        coalesce(events.cost_currency_code, 'XXX') as cost_currency_code,
+        coalesce(line_items.currency_code, 'XXX') as billing_currency_code,
         case
             when line_items.pricing_model = 'CPM'
                 then events.impression_count * line_items.rate_micros
@@ -120,6 +143,7 @@ amounts_by_currency as (
         sum(cpm_nanos) as cpm_nanos,
         sum(cpc_nanos) as cpc_nanos
     from affected_events
+    where cost_nanos is null
     group by
         line_item_key, campaign_key, advertiser_key, advertiser_date, billing_currency_code
     union all
@@ -128,16 +152,16 @@ amounts_by_currency as (
         campaign_key,
         advertiser_key,
         advertiser_date,
-        clearing_currency_code as currency_code,
+        cost_currency_code as currency_code,
         0 as impression_count,
         0 as click_count,
-        sum(clearing_price_micros) as cost_nanos,
+        sum(cost_nanos) as cost_nanos,
         0 as cpm_nanos,
         0 as cpc_nanos
     from affected_events
-    where clearing_price_micros is not null
+    where cost_nanos is not null
     group by
-        line_item_key, campaign_key, advertiser_key, advertiser_date, clearing_currency_code
+        line_item_key, campaign_key, advertiser_key, advertiser_date, cost_currency_code
 ),
 
 native_amounts as (
@@ -149,7 +173,7 @@ native_amounts as (
         currency_code,
         cast(sum(impression_count) as bigint) as gross_impression_count,
         cast(sum(click_count) as bigint) as gross_click_count,
-        {{ nanos_to_amount('sum(cost_nanos)') }} as gross_media_cost_amount,
+        {{ nanos_to_amount('sum(cost_nanos)') }} as media_cost_amount,
         {{ nanos_to_amount('sum(cpm_nanos)') }} as gross_cpm_billed_amount,
         {{ nanos_to_amount('sum(cpc_nanos)') }} as gross_cpc_billed_amount
     from amounts_by_currency
@@ -172,7 +196,7 @@ with_rates as (
             and native_amounts.advertiser_date < fx_rates.valid_to_date
 ),
 
-{% set measures = ['gross_media_cost', 'gross_cpm_billed', 'gross_cpc_billed'] %}
+{% set measures = ['media_cost', 'gross_cpm_billed', 'gross_cpc_billed'] %}
 
 first_steps as (
     select
@@ -220,7 +244,7 @@ billing as (
         base_amounts.currency_code,
         base_amounts.gross_impression_count,
         base_amounts.gross_click_count,
-        base_amounts.gross_media_cost_amount,
+        base_amounts.media_cost_amount,
         base_amounts.gross_cpm_billed_amount,
         base_amounts.gross_cpc_billed_amount,
         cast(
@@ -229,8 +253,8 @@ billing as (
         ) as gross_billed_amount,
         {{ base }} as base_currency_code,
         base_amounts.conversion_path,
-        cast(base_amounts.gross_media_cost_base_amount as numeric(38, 9))
-            as gross_media_cost_base_amount,
+        cast(base_amounts.media_cost_base_amount as numeric(38, 9))
+            as media_cost_base_amount,
         cast(base_amounts.gross_cpm_billed_base_amount as numeric(38, 9))
             as gross_cpm_billed_base_amount,
         cast(base_amounts.gross_cpc_billed_base_amount as numeric(38, 9))
@@ -241,7 +265,7 @@ billing as (
         ) as gross_billed_base_amount,
         cast(
             base_amounts.gross_cpm_billed_base_amount + base_amounts.gross_cpc_billed_base_amount
-            - base_amounts.gross_media_cost_base_amount
+            - base_amounts.media_cost_base_amount
             as numeric(38, 9)
         ) as gross_margin_base_amount
     from base_amounts

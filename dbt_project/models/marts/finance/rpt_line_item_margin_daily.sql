@@ -13,7 +13,7 @@ sums as (
         base_currency_code,
         cast(sum(gross_impression_count) as bigint) as gross_impression_count,
         cast(sum(gross_click_count) as bigint) as gross_click_count,
-        cast(sum(gross_media_cost_base_amount) as numeric(38, 9)) as gross_media_cost_base_amount,
+        cast(sum(media_cost_base_amount) as numeric(38, 9)) as media_cost_base_amount,
         cast(sum(gross_billed_base_amount) as numeric(38, 9)) as gross_billed_base_amount,
         cast(sum(gross_margin_base_amount) as numeric(38, 9)) as gross_margin_base_amount
     from billing
@@ -29,7 +29,7 @@ margins as (
         sums.base_currency_code,
         sums.gross_impression_count,
         sums.gross_click_count,
-        sums.gross_media_cost_base_amount,
+        sums.media_cost_base_amount,
         sums.gross_billed_base_amount,
         sums.gross_margin_base_amount,
         {{ rate('sums.gross_margin_base_amount', 'sums.gross_billed_base_amount') }}

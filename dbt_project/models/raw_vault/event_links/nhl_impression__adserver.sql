@@ -4,7 +4,7 @@
     sources=ref('stg_adserver__impressions'),
     hash_key='impression_hk',
     hub_keys=[],
-    optional_hub_keys=['line_item_hk', 'creative_hk', 'placement_hk', 'user_hk'],
+    optional_hub_keys=['line_item_hk', 'creative_hk', 'placement_hk', 'user_hk', 'bid_hk'],
     event_date='event_date',
     payload=[
         'impression_id',

@@ -6,6 +6,7 @@
         ref('stg_campaigns__credit_notes'),
         ref('stg_ad_events__impressions'),
         ref('stg_adserver__impressions'),
+        ref('stg_exchange__bids'),
     ],
     hash_key='line_item_hk',
     business_keys={'line_item_bk': 'line_item_id'}

@@ -49,6 +49,7 @@ staged as (
         record_source="'ad_events.events'",
         hash_keys={
             'impression_hk': ['impression_id'],
+            'bid_hk': ['bid_id'],
             'line_item_hk': ['line_item_id'],
             'creative_hk': ['creative_id'],
             'placement_hk': ['placement_id'],
