@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
-from orchestration.warehouse.metrics import FAMILIES, Family, rate
+from orchestration.warehouse.metrics import FAMILIES, Family
+from orchestration.warehouse.metrics.family import rate
 from orchestration.warehouse.verify import (
     compare,
     exact_text,
