@@ -1,23 +1,28 @@
-"""Three increments give the rows of one rebuild, row for row, in every table.
+"""Five increments give the rows of one rebuild, row for row, in every table.
 
 The windows hold what makes the two differ where a model is wrong: late events, an event that is
-sent again, with its own time or another one across midnight, the stream after the file and the file
-after the stream, clicks before their impression, dimensions that change, go, come late or restate
-the past, rates that are corrected or late.
+sent again, with its own time, another one across midnight or weeks away, the stream after the file
+and the file after the stream, clicks before their impression, auctions of which every part comes
+late, dimensions that change, go, come late or restate the past, rates that are corrected or late.
 
 Random traffic touches many dates, and so hides a date effect that is declared too narrow. Each
-effect therefore has a month of 2025 for itself, which nothing else of that window touches.
+effect therefore has a month of 2024 or 2025 for itself, which nothing else of that window touches;
+campaigns and advertisers, whose effect has no end, have a window.
 """
 
 import json
 import random
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
 
@@ -35,6 +40,10 @@ def traffic(records: Any, seed: int, days: list[str], prefix: str) -> dict[str, 
         "ad_events.events": [],
         "adserver.impressions": [],
         "adserver.clicks": [],
+        "exchange.bid_requests": [],
+        "exchange.bids": [],
+        "exchange.wins": [],
+        "exchange.billing_notices": [],
     }
     for number in range(120):
         name = f"{prefix}-{number}"
@@ -45,6 +54,10 @@ def traffic(records: Any, seed: int, days: list[str], prefix: str) -> dict[str, 
             "clearing_price_micros": draw.randrange(1, 9_000_000),
             "currency": draw.choice(["EUR", "USD", "GBP", "INR"]),
         }
+        if draw.random() < 0.7:
+            fields |= bought(name)
+            for load, rows in auction(records, draw, name, time, line_item).items():
+                loads[load] += rows
         where = draw.choice(["stream", "file", "both"])
         if where != "file":
             impression = records.impression(name, time, line_item, **fields)
@@ -60,6 +73,24 @@ def traffic(records: Any, seed: int, days: list[str], prefix: str) -> dict[str, 
             make = records.click if load == "ad_events.events" else records.file_click
             loads[load].append(make(f"{name}-c{click}", clicked, name))
     return loads
+
+
+def auction(
+    records: Any, draw: random.Random, name: str, time: str, line_item: str
+) -> dict[str, list[Any]]:
+    """What the exchange and we said of one impression; any part may be missing."""
+    user = draw.choice([None, {"id": None}, {"id": "u1"}, {"id": name, "age_band": "25-34"}])
+    price = draw.randrange(1, 9_000_000)
+    currency = draw.choice(["EUR", "USD"])
+    slots = [{}, {"ad_format": "video"}][: draw.randrange(1, 3)]
+    request = records.bid_request(f"a-{name}", time, imps=slots, user=user)
+    whole = {
+        "exchange.bid_requests": request,
+        "exchange.bids": records.bid(name, time, f"a-{name}", line_item),
+        "exchange.wins": records.win(name, time, price, currency),
+        "exchange.billing_notices": records.billing_notice(name, time),
+    }
+    return {table: [row] for table, row in whole.items() if draw.random() < 0.9}
 
 
 def load_traffic(warehouse: Any, loads: dict[str, list[Any]]) -> None:
@@ -96,6 +127,14 @@ def first_window(warehouse: Any, records: Any) -> None:
     warehouse.load("campaigns.publishers", [records.publisher("PUB1", BEFORE)])
     warehouse.load("campaigns.sites", [records.site("S1", "PUB1", BEFORE)])
     warehouse.load("campaigns.placements", [records.placement("P1", "S1", BEFORE)])
+    warehouse.load(
+        "campaigns.line_items",
+        [records.line_item("L7", "C7", BEFORE), records.line_item("L8", "C8", BEFORE)],
+    )
+    warehouse.load(
+        "campaigns.campaigns",
+        [records.campaign("C8", "A8", BEFORE)],
+    )
     at = records.at(BEFORE)
     warehouse.load(
         "campaigns.user_profiles",
@@ -127,6 +166,13 @@ def first_window(warehouse: Any, records: Any) -> None:
             records.click("repeat-later", "2026-03-28 12:00:05", "resent"),
             records.interval("resent", "2026-03-28 10:00", 0, (0, 1000), "0.5"),
             records.video("resent", "2026-03-28 10:00", "start"),
+            records.impression("far-stream-again", "2024-08-01 12:00", "L1"),
+            records.impression("far-file-later", "2024-08-02 12:00", "L1"),
+            records.click("far-click", "2024-09-05 12:00", "far-file-later"),
+            records.impression("campaign-late", "2024-10-07 03:00", "L7"),
+            records.impression("campaign-late-still", "2024-10-15 12:00", "L7"),
+            records.impression("advertiser-late", "2024-11-07 03:00", "L8"),
+            records.impression("advertiser-late-still", "2024-11-15 03:00", "L8"),
             records.impression("undescribed", "2026-03-24 12:00:00", "L9", creative_id="CR9"),
             records.click("of-undescribed", "2026-03-24 12:00:30", "undescribed"),
             records.impression("rate-restated", "2026-06-10 12:00", "L1"),
@@ -146,6 +192,7 @@ def first_window(warehouse: Any, records: Any) -> None:
         "adserver.impressions",
         [
             records.file_impression("file-first", "2026-03-28 11:00", "L2"),
+            records.file_impression("far-stream-later", "2024-08-03 12:00", "L1"),
             records.file_impression("stream-later", "2025-06-10 00:00:10", "L1"),
             records.file_impression("file-has-yesterday", "2025-06-10 23:59:50", "L1"),
         ],
@@ -159,6 +206,16 @@ def first_window(warehouse: Any, records: Any) -> None:
         [
             records.conversion("k1", "2026-03-28 13:00", "A1", user_id="u1", account_id="acc-1"),
             records.conversion("k2", "2026-03-28 14:00", "A3"),
+            records.conversion("far-conversion", "2024-09-06 12:00", "A1"),
+        ],
+    )
+    load_all(warehouse, before(records))
+    warehouse.load(
+        "exchange.bids",
+        [
+            records.bid("far-bid", "2024-07-01 12:00", "a-far-bid", "L1"),
+            records.bid("of-undescribed", "2026-03-24 12:00", "a-of-undescribed", "L9"),
+            records.bid("of-campaign-late", "2024-10-07 03:00", "a-of-campaign-late", "L7"),
         ],
     )
     product = {"SKU": "SKU-1", "product_name": "Mouse"}
@@ -204,15 +261,29 @@ def second_window(warehouse: Any, records: Any) -> None:
             records.impression("in-california-the-day-before", "2025-05-14 03:00", "L3"),
             records.impression("stream-later", "2025-06-09 23:59:50", "L2"),
             records.impression("weeks-late", "2025-07-01 12:00", "L3"),
+            records.impression("far-stream-again", "2024-08-20 12:00", "L2"),
+            records.impression("far-stream-later", "2024-08-22 12:00", "L2"),
+            records.impression("far-both", "2024-08-23 12:00", "L2"),
+            records.click("click-on-the-first", "2024-08-03 12:01", "far-stream-later"),
+            records.click("click-on-the-other", "2024-08-22 12:01", "far-stream-later"),
+        ],
+    )
+    load_all(warehouse, late(records))
+    warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-25 12:00", "other", "L2")])
+    warehouse.load(
+        "adserver.impressions",
+        [
+            records.file_impression("weeks-late-file", "2025-08-01 12:00", "L3"),
+            records.file_impression("far-file-later", "2024-08-21 12:00", "L2"),
+            records.file_impression("far-both", "2024-08-04 12:00", "L1"),
         ],
     )
     warehouse.load(
-        "adserver.impressions",
-        [records.file_impression("weeks-late-file", "2025-08-01 12:00", "L3")],
-    )
-    warehouse.load(
         "adserver.clicks",
-        [records.file_click("at-midnight", "2025-10-31 23:59:59", "clicked-at-midnight")],
+        [
+            records.file_click("at-midnight", "2025-10-31 23:59:59", "clicked-at-midnight"),
+            records.file_click("far-click", "2024-08-02 12:01", "far-file-later"),
+        ],
     )
     warehouse.load(
         "adserver.conversions",
@@ -220,6 +291,7 @@ def second_window(warehouse: Any, records: Any) -> None:
             records.conversion("k1", "2026-03-28 13:00", "A1", user_id="u1"),
             records.conversion("k1", "2026-03-29 00:30", "A1", user_id="u1"),
             records.conversion("k3", "2025-02-02 12:00", "A1"),
+            records.conversion("far-conversion", "2024-09-25 12:00", "A1"),
         ],
     )
     product = {"SKU": "SKU-1", "product_name": "Better mouse"}
@@ -256,6 +328,8 @@ def third_window(warehouse: Any, records: Any) -> None:
         [
             records.click("month-later", "2026-03-31 23:59", "resent"),
             records.impression("file-first", "2026-03-28 11:00", "L1"),
+            records.impression("beside-a-loser", "2024-08-20 13:00", "L1"),
+            records.impression("beside-another", "2024-08-22 13:00", "L1"),
         ],
     )
     warehouse.load(
@@ -269,17 +343,29 @@ def third_window(warehouse: Any, records: Any) -> None:
     )
 
 
+def fourth_window(warehouse: Any, records: Any) -> None:
+    """A campaign is described for the first time, three days after its first event."""
+    warehouse.load("campaigns.campaigns", [records.campaign("C7", "A2", "2024-10-10 00:00:00")])
+
+
+def fifth_window(warehouse: Any, records: Any) -> None:
+    """An advertiser is described for the first time, three days after its first event."""
+    california = {"time_zone": "America/Los_Angeles"}
+    warehouse.load(
+        "campaigns.advertisers", [records.advertiser("A8", "2024-11-10 00:00", **california)]
+    )
+
+
 @pytest.fixture(scope="module")
 def incremented(new_warehouse: Callable[[], Any], records: Any) -> Any:
-    """Three windows, each built as it came."""
+    """Five windows, each built as it came."""
     warehouse = new_warehouse()
-    previous = None
-    for fill in (first_window, second_window, third_window):
+    windows = (first_window, second_window, third_window, fourth_window, fifth_window)
+    for previous, fill in enumerate(windows):
         fill(warehouse, records)
-        pin = warehouse.pin()
-        first = previous is None
-        warehouse.build(warehouse.window(previous, pin), tests=not first, full_refresh=first)
-        previous = pin
+        window = warehouse.window(previous or None, warehouse.pin())
+        # Tests take as long as the models, and every kind of change is in the second and third.
+        warehouse.build(window, tests=previous in (1, 2), full_refresh=previous == 0)
     return warehouse
 
 
@@ -300,9 +386,9 @@ def everything(warehouse: Any) -> dict[str, Any]:
     return {table: warehouse.rows(table) for table in warehouse.tables()}
 
 
-def test_three_increments_equal_one_rebuild(incremented: Any, tmp_path: Path) -> None:
+def test_five_increments_equal_one_rebuild(incremented: Any, tmp_path: Path) -> None:
     rebuilt = incremented.without_models(tmp_path)
-    rebuilt.build(rebuilt.window(None, 3), full_refresh=True)
+    rebuilt.build(rebuilt.window(None, 5), full_refresh=True)
 
     assert_same(everything(rebuilt), everything(incremented))
 
@@ -310,7 +396,7 @@ def test_three_increments_equal_one_rebuild(incremented: Any, tmp_path: Path) ->
 def test_the_same_window_again_changes_nothing(incremented: Any) -> None:
     before = everything(incremented)
 
-    incremented.build(incremented.window(2, 3), tests=False)
+    incremented.build(incremented.window(2, 5), tests=False)
 
     assert_same(before, everything(incremented))
 
@@ -377,9 +463,128 @@ def test_what_came_late_is_counted_where_it_belongs(incremented: Any) -> None:
         ("stream-later", date(2025, 6, 9)),
         ("twice", date(2026, 3, 29)),
     ]
+
+
+def test_of_deliveries_far_apart_the_first_loaded_counts(incremented: Any) -> None:
+    """The file came first for `far-stream-later`; in one window, the stream ranks before files."""
     assert incremented.query(
-        "select event_type, event_id from business_vault.bv_id_conflicts order by all"
-    ) == [("conversion", "k1"), ("impression", "midnight"), ("impression", "twice")]
+        "select impression_id, event_date from core.fct_impressions "
+        "where impression_id like 'far-%' order by all"
+    ) == [
+        ("far-both", date(2024, 8, 23)),
+        ("far-file-later", date(2024, 8, 2)),
+        ("far-stream-again", date(2024, 8, 1)),
+        ("far-stream-later", date(2024, 8, 3)),
+    ]
+    assert incremented.query(
+        "select click_id, event_date, click_class from core.fct_clicks "
+        "where event_date between '2024-07-01' and '2024-09-30' order by all"
+    ) == [
+        ("click-on-the-first", date(2024, 8, 3), "net"),
+        ("click-on-the-other", date(2024, 8, 22), "net"),
+        ("far-click", date(2024, 9, 5), "orphan"),
+    ]
+    assert incremented.query(
+        "select conversion_id, event_date from core.fct_conversions where conversion_id like 'far%'"
+    ) == [("far-conversion", date(2024, 9, 6))]
+    assert incremented.query(
+        "select bid_id, event_date, line_item_id from core.fct_bids "
+        "join core.dim_line_items using (line_item_key) where bid_id = 'far-bid' and is_current"
+    ) == [("far-bid", date(2024, 7, 1), "L1")]
+
+
+def test_every_id_conflict_is_counted_and_listed(incremented: Any) -> None:
+    stream, files, clicks = "ad_events.events", "adserver.impressions", "adserver.clicks"
+    assert incremented.query(
+        "select event_type, event_id, source_table, first_source_table "
+        "from business_vault.bv_id_conflicts order by all"
+    ) == [
+        ("bid", "far-bid", "exchange.bids", "exchange.bids"),
+        ("click", "far-click", clicks, stream),
+        *(("conversion", k, *("adserver.conversions",) * 2) for k in ("far-conversion", "k1")),
+        ("impression", "far-both", files, stream),
+        ("impression", "far-file-later", files, stream),
+        ("impression", "far-stream-again", stream, stream),
+        ("impression", "far-stream-later", stream, files),
+        ("impression", "midnight", stream, stream),
+        ("impression", "twice", stream, stream),
+    ]
+    assert incremented.query(
+        "select source_table, id_conflict_count from utilities.rpt_source_balance "
+        "where id_conflict_count > 0 order by all"
+    ) == [
+        (stream, 4),
+        (clicks, 1),
+        ("adserver.conversions", 2),
+        (files, 2),
+        ("exchange.bids", 1),
+    ]
+
+
+def test_an_event_that_counts_twice_stops_the_build(incremented: Any, tmp_path: Path) -> None:
+    """The proof of the lookup: what it missed would be found, wherever it lies."""
+    file = tmp_path / incremented.file.name
+    shutil.copy(incremented.file, file)
+    damaged = replace(incremented, file=file)
+    with damaged.connect() as connection:
+        connection.execute(
+            "insert into core.fct_bids by name select * replace (date '2020-01-01' as event_date) "
+            "from core.fct_bids where bid_id = 'far-bid'"
+        )
+    outcome = damaged.invoke(
+        "test", "--select", "assert_event_keys_are_unique", window=damaged.window(4, 5)
+    )
+    assert [failure.name for failure in outcome.failures] == ["assert_event_keys_are_unique"]
+
+
+def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) -> None:
+    """Worked out by hand; 2.00 EUR CPM each."""
+    assert incremented.query(
+        "select bid_id, ad_format is not null, is_won, is_billed, is_rendered from core.fct_bids "
+        "where event_date < '2024-07-01' order by all"
+    ) == [
+        ("b-after", True, True, True, False),
+        ("b-before", True, True, True, False),
+        ("f-after", False, False, False, True),
+        ("f-before", False, False, False, True),
+        ("n-after", False, False, True, False),
+        ("n-before", False, False, True, False),
+        ("r-after", True, True, True, False),
+        ("r-before", True, True, True, False),
+        ("s-bid-after", False, False, False, False),
+        ("s-bid-before", False, False, False, False),
+        ("w-after", False, True, False, False),
+        ("w-before", False, True, False, False),
+    ]
+    assert incremented.query(
+        "select line_item_id, advertiser_date, media_cost_amount "
+        "from finance.fct_line_item_billing_daily "
+        "where advertiser_date < '2024-07-01' and media_cost_amount > 0 order by all"
+    ) == [
+        ("L1", date(2024, 3, 23), Decimal("0.002")),
+        ("L1", date(2024, 4, 17), Decimal("0.002")),
+        ("L3", date(2024, 3, 13), Decimal("0.002")),
+        ("L3", date(2024, 4, 7), Decimal("0.002")),
+    ]
+    assert incremented.query(
+        "select bid_id, is_rendered, clearing_price_micros, is_bid_known, exchange "
+        "from core.fct_billing_notices where event_date < '2024-07-01' order by all"
+    ) == [
+        ("b-after", False, 2_000_000, True, "X"),
+        ("b-before", False, 2_000_000, True, "X"),
+        ("f-billed-after", True, None, False, None),
+        ("f-billed-before", True, None, False, None),
+        ("n-after", False, None, True, "X"),
+        ("n-before", False, None, True, "X"),
+        ("n-shown-after", True, 2_000_000, False, None),
+        ("n-shown-before", True, 2_000_000, False, None),
+        ("r-after", False, 2_000_000, True, "X"),
+        ("r-before", False, 2_000_000, True, "X"),
+        ("s-billed-after", False, None, False, None),
+        ("s-billed-before", False, None, False, None),
+        ("w-shown-after", True, 2_000_000, False, None),
+        ("w-shown-before", True, 2_000_000, False, None),
+    ]
 
 
 def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
@@ -393,6 +598,15 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
         ("L1", "A1", date(2026, 6, 10), Decimal("0.0044")),
         ("L2", "A1", date(2025, 4, 10), Decimal("0.004611111")),
         ("L9", "A2", date(2026, 3, 24), Decimal("0.004")),
+    ]
+    assert incremented.query(
+        "select line_item_id, advertiser_id, advertiser_date, gross_impression_count "
+        "from finance.fct_line_item_billing_daily where line_item_id in ('L7', 'L8') order by all"
+    ) == [
+        ("L7", "A2", date(2024, 10, 6), 1),
+        ("L7", "A2", date(2024, 10, 15), 1),
+        ("L8", "A8", date(2024, 11, 6), 1),
+        ("L8", "A8", date(2024, 11, 14), 1),
     ]
     assert incremented.query(
         "select line_item_id, advertiser_date, gross_impression_count "
