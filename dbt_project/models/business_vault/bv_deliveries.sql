@@ -2,8 +2,8 @@
     What became of every delivery of an event: the first of its key is in the vault (distinct); another
     one with the same time is a duplicate, with another time an id conflict. A foreign id conflict is
     the first of its key in its own source, but another source had loaded the key before, with a time
-    more than a day away (see bv_id_conflicts). Counted once, in the build that loads them, from this
-    build's window alone.
+    more than a day away. Counted once, in the build that loads them, from this build's window alone;
+    where the first delivery lies on another date, it is bv_id_conflicts that has looked for it.
 #}
 {{ config(
     materialized='incremental',
@@ -11,12 +11,8 @@
     unique_key=['source_table', 'event_type', 'load_pin', 'event_date']
 ) }}
 
-with foreign_conflicts as (
-    select
-        source_table,
-        event_hk
-    from {{ ref('bv_id_conflicts') }}
-    where source_table <> first_source_table
+with conflicts as (
+    select * from {{ ref('bv_id_conflicts') }}
 ),
 
 compared as (
@@ -27,33 +23,33 @@ compared as (
         deliveries.load_pin,
         deliveries.event_date,
         case
-            when stored.{{ event['key'] }}_hk is null then 'rejected'
             when
                 deliveries.ingest_seq = stored.ingest_seq
                 and deliveries.position_major = stored.position_major
                 and deliveries.position_minor = stored.position_minor
-                {%- if event.get('other_link') %}
                 then case
-                    when foreign_conflicts.event_hk is not null then 'foreign_id_conflict'
+                    when conflicts.event_hk is not null then 'foreign_id_conflict'
                     else 'distinct'
                 end
-                {%- else %}
-                then 'distinct'
-                {%- endif %}
             when deliveries.event_at = stored.event_at then 'duplicate'
-            else 'id_conflict'
+            when
+                stored.{{ event['key'] }}_hk is not null
+                or conflicts.event_hk is not null then 'id_conflict'
+            else 'rejected'
         end as delivery_class
     from {{ ref(event['staging']) }} as deliveries
     left join {{ ref(event['link']) }} as stored
         on
             deliveries.{{ event['key'] }}_hk = stored.{{ event['key'] }}_hk
-            and {{ conflict_dates(event['input'], 'stored.event_date') }}
-    {%- if event.get('other_link') %}
-    left join foreign_conflicts
+            and deliveries.event_date = stored.event_date
+            and {{ touched_dates(event['input'], 'stored.event_date') }}
+    left join conflicts
         on
-            stored.{{ event['key'] }}_hk = foreign_conflicts.event_hk
-            and foreign_conflicts.source_table = '{{ event['input'] }}'
-    {%- endif %}
+            deliveries.{{ event['key'] }}_hk = conflicts.event_hk
+            and deliveries.ingest_seq = conflicts.ingest_seq
+            and deliveries.position_major = conflicts.position_major
+            and deliveries.position_minor = conflicts.position_minor
+            and conflicts.source_table = '{{ event['input'] }}'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
