@@ -198,12 +198,12 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(home=tmp_path_factory.mktemp("proven"), drop_quiet_seconds=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADX_HOME", str(settings.home))
-        create_world(settings.world, seed=3, scale=3_000, days=2)
+        create_world(settings.world, seed=3, scale=6_000, days=2)
         sink = MemorySink()
         play(settings, 1, sink=sink)
         Lake.open(settings).ensure_tables()
         _land_messages(settings, sink)
-        for source in ("campaigns", "fx", "adserver"):
+        for source in ("campaigns", "fx", "adserver", "exchange"):
             importlib.import_module(f"ingestion.sources.{source}").land(settings)
         build(settings)
         publish(settings)

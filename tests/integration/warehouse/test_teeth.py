@@ -89,6 +89,24 @@ MARTS = [
         "gross_impressions in total",
     ),
     (
+        "analytics.rpt_auction_funnel_daily",
+        "set win_count = win_count + 1",
+        "line_item_id is not null",
+        "wins in total",
+    ),
+    (
+        "analytics.rpt_auction_prices_daily",
+        "set clearing_price_amount = clearing_price_amount + 0.000000001",
+        "true",
+        "clearing_price_sum by currency",
+    ),
+    (
+        "analytics.rpt_addressable_audience",
+        "set user_count = user_count + 1",
+        "breakdown = 'region'",
+        "addressable_audience by country,region",
+    ),
+    (
         "utilities.rpt_source_balance",
         "set failed_count = failed_count + 1",
         "source_table = 'ad_events.events'",
@@ -151,6 +169,18 @@ VAULT = [
         "raw_vault.nhl_user_action__user_events",
         "true",
         "column event_name",
+    ),
+    (
+        "update raw_vault.nhl_bid__exchange set bid_price_micros = bid_price_micros + 1",
+        "raw_vault.nhl_bid__exchange",
+        "true",
+        "column bid_price_micros",
+    ),
+    (
+        "delete from core.fct_auction_imps",
+        "core.fct_auction_imps",
+        "true",
+        "expected 1 row, found 0 rows",
     ),
     (
         "delete from raw_vault.hub_user",
