@@ -48,6 +48,11 @@ def as_of(_dimension: Any, alias: str, *_: Any, **__: Any) -> str:
     return f"left join some_table as {alias}\n        on 1 = 1"
 
 
+def list_elements(_list: Any, alias: str) -> str:
+    """Rows to join."""
+    return f"some_table as {alias}"
+
+
 def event_deliveries() -> list[dict[str, str]]:
     """A list to loop over."""
     names = ("staging", "link", "key", "id", "input", "other_link", "other_input")

@@ -1,20 +1,25 @@
 {#
-    For a CROSS JOIN: one row per element of a list, as column `element`, with its place in the list
-    (from 0) as column `place`; no row for an empty or missing list. The members of a struct are then
-    `element.member`.
+    For a CROSS JOIN: one row per element of a list, as `alias.element`, with its place in the list
+    (from 0) as `alias.place`; no row for an empty or missing list. The members of a struct are then
+    `alias.element.member`.
 #}
-{% macro list_elements(list, element, place) -%}
-    {{ return(adapter.dispatch('list_elements')(list, element, place)) }}
+{% macro list_elements(list, alias) -%}
+    {{ return(adapter.dispatch('list_elements')(list, alias)) }}
 {%- endmacro %}
 
-{% macro duckdb__list_elements(list, element, place) -%}
+{% macro duckdb__list_elements(list, alias) -%}
     (
         select
-            unnest({{ list }}) as {{ element }},
-            generate_subscripts({{ list }}, 1) - 1 as {{ place }}
-    ) as elements_by_{{ place }}
+            unnest({{ list }}) as element,
+            generate_subscripts({{ list }}, 1) - 1 as place
+    ) as {{ alias }}
 {%- endmacro %}
 
-{% macro bigquery__list_elements(list, element, place) -%}
-    unnest({{ list }}) as {{ element }} with offset as {{ place }}
+{% macro bigquery__list_elements(list, alias) -%}
+    unnest(array(
+        select as struct
+            element,
+            place
+        from unnest({{ list }}) as element with offset as place
+    )) as {{ alias }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
-    Whom the exchanges offered us, once per id and what the requests said of it: insert-only, because a
-    request that counts stays one that counts. So the audience of all time is counted from people, not
-    from requests.
+    Whom the exchanges offered us, once per id and what the requests said of it. Nothing is taken away
+    again, because a request that counts stays one that counts. So the audience of all time is counted
+    from people, not from requests.
 #}
 {{ config(
     materialized='incremental',
@@ -37,16 +37,6 @@ members as (
         auction_imps.gender,
         auction_imps.device_type
     from auction_imps
-),
-
-new_members as (
-    select *
-    from members
-    {%- if is_incremental() %}
-    where members.audience_member_hk not in (
-        select stored.audience_member_hk from {{ this }} as stored
-    )
-    {%- endif %}
 )
 
-select * from new_members
+select * from members

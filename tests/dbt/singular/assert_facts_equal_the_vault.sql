@@ -196,7 +196,9 @@ missing_keys as (
         and vault.{{ key }}_hk not in (
             select conflicts.event_hk
             from {{ ref('bv_id_conflicts') }} as conflicts
-            where conflicts.source_table = '{{ input }}' and conflicts.first_source_table <> '{{ input }}'
+            where
+                conflicts.source_table = '{{ input }}'
+                and conflicts.first_source_table <> conflicts.source_table
         )
     group by vault.event_date
     {{ 'union all' if not loop.last }}

@@ -263,7 +263,7 @@ def second_window(warehouse: Any, records: Any) -> None:
             records.impression("weeks-late", "2025-07-01 12:00", "L3"),
             records.impression("far-stream-again", "2024-08-20 12:00", "L2"),
             records.impression("far-stream-later", "2024-08-22 12:00", "L2"),
-            records.impression("far-both", "2024-08-23 12:00", "L2"),
+            records.impression("far-both", "2024-08-23 12:00", "L1"),
             records.click("click-on-the-first", "2024-08-03 12:01", "far-stream-later"),
             records.click("click-on-the-other", "2024-08-22 12:01", "far-stream-later"),
         ],
@@ -275,7 +275,7 @@ def second_window(warehouse: Any, records: Any) -> None:
         [
             records.file_impression("weeks-late-file", "2025-08-01 12:00", "L3"),
             records.file_impression("far-file-later", "2024-08-21 12:00", "L2"),
-            records.file_impression("far-both", "2024-08-04 12:00", "L1"),
+            records.file_impression("far-both", "2024-08-04 12:00", "L2"),
         ],
     )
     warehouse.load(

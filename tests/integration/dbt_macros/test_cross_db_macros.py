@@ -118,6 +118,14 @@ CASES: list[tuple[str, Any]] = [
     ("text_of('cast(null as boolean)', 'boolean')", None),
     ("trim_space(\"' a b  '\")", "a b"),
     ("trim_space(\"'\u00a0a\u00a0'\")", "\u00a0a\u00a0"),
+    # Lists: a missing one is empty, as BigQuery stores it; nulls are no texts.
+    ("list_length(\"['a', 'b']\")", 2),
+    ("list_length('cast([] as {})'.format(texts))", 0),
+    ("list_length('cast(null as {})'.format(texts))", 0),
+    ("list_to_text(\"['a', 'b']\")", "a, b"),
+    ("list_to_text(\"['a', null, 'b']\", '/')", "a/b"),
+    ("list_to_text('cast([] as {})'.format(texts))", ""),
+    ("list_to_text('cast(null as {})'.format(texts))", ""),
     # Casts that give null instead of an error, a rounding or a surprise.
     ("safe_integer(\"'-42'\")", -42),
     ("safe_integer(\"'007'\")", 7),
@@ -153,19 +161,33 @@ def _model() -> str:
     calls = [call for call, _ in CASES] + [f"hash_to_text({call})" for call, _ in VECTORS]
     columns = ",\n".join(f"{{{{ {call} }}}} as c{number}" for number, call in enumerate(calls))
     exact = "\"cast('\\1' as numeric(38, 9))\""
-    return "select\n" + re.sub(r"#([-0-9.]+)#", exact, columns)
+    texts = "{%- set texts = 'array<string>' if target.type == 'bigquery' else 'varchar[]' %}\n"
+    return texts + "select\n" + re.sub(r"#([-0-9.]+)#", exact, columns)
 
 
 @pytest.fixture(scope="session")
 def duckdb_values(project: Any) -> list[Any]:
-    project.dbt("run", "--select", "literals", "series")
+    project.dbt("run", "--select", "literals", "series", "elements")
     return list(project.rows("select * from literals")[0])
 
 
 @pytest.fixture(scope="session")
 def project(make_project: Any) -> Any:
     series = "select n from {{ integer_series('1 + 2', '5', 'n') }}"
-    return make_project("literals", {"literals": _model(), "series": series})
+    elements = """
+        {%- set is_bigquery = target.type == 'bigquery' %}
+        {%- set form = "struct('{}' as name)" if is_bigquery else "{{'name': '{}'}}" %}
+        {%- set x, y, z = form.format('x'), form.format('y'), form.format('z') %}
+        select made.id, slots.place, slots.element.name
+        from (
+            select 1 as id, [{{ x }}, {{ y }}] as slots
+            union all
+            select 2 as id, [{{ z }}] as slots
+        ) as made
+        cross join {{ list_elements('made.slots', 'slots') }}
+    """
+    models = {"literals": _model(), "series": series, "elements": elements}
+    return make_project("literals", models)
 
 
 @pytest.fixture(scope="session")
@@ -204,6 +226,15 @@ def test_golden_vectors_hold_on_both_engines(
 def test_series_of_integers(project: Any, duckdb_values: Any, bigquery: Any) -> None:
     assert sorted(project.rows("select n from series")) == [(3,), (4,), (5,)]
     assert sorted(row["n"] for row in bigquery["series"]) == [3, 4, 5]
+
+
+def test_elements_of_lists_with_their_places(
+    project: Any, duckdb_values: Any, bigquery: Any
+) -> None:
+    expected = [(1, 0, "x"), (1, 1, "y"), (2, 0, "z")]
+    assert sorted(project.rows("select id, place, name from elements")) == expected
+    rows = [(row["id"], row["place"], row["name"]) for row in bigquery["elements"]]
+    assert sorted(rows) == expected
 
 
 def test_there_are_golden_vectors() -> None:

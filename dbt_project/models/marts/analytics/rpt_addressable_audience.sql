@@ -14,20 +14,20 @@ with members as (
     'gender': ['gender'],
     'device_type': ['device_type'],
 } %}
-{%- set dimensions = ['country_code', 'region', 'age_band', 'gender', 'device_type'] %}
+{%- set null_text = 'cast(null as string)' %}
 
 audience as (
     {%- for breakdown, shown in breakdowns.items() %}
     select
         '{{ breakdown }}' as breakdown,
-        {%- for dimension in dimensions %}
-        {{ dimension if dimension in shown else 'cast(null as string)' }} as {{ dimension }},
-        {%- endfor %}
+        {{ 'country_code' if 'country_code' in shown else null_text }} as country_code,
+        {{ 'region' if 'region' in shown else null_text }} as region,
+        {{ 'age_band' if 'age_band' in shown else null_text }} as age_band,
+        {{ 'gender' if 'gender' in shown else null_text }} as gender,
+        {{ 'device_type' if 'device_type' in shown else null_text }} as device_type,
         cast(count(distinct user_hk) as bigint) as user_count
     from members
-    {%- for dimension in shown %}
-    {{ 'where' if loop.first else 'and' }} {{ dimension }} is not null
-    {%- endfor %}
+    where {{ (shown or ['user_hk']) | join(' is not null and ') }} is not null
     {%- if shown %}
     group by {{ shown | join(', ') }}
     {%- endif %}

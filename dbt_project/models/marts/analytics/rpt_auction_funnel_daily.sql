@@ -51,10 +51,10 @@ with steps as (
         ad_format,
         country_code,
         device_type,
-        {{ step['line_item'] }} as line_item_key,
         {%- for count in counts %}
-        {{ step['counts'].get(count, '0') }} as {{ count }}{{ ',' if not loop.last }}
+        {{ step['counts'].get(count, '0') }} as {{ count }},
         {%- endfor %}
+        {{ step['line_item'] }} as line_item_key
     from {{ step['relation'] }}
     where {{ affected_dates('event_date') }}
     {{ 'union all' if not loop.last }}
@@ -70,10 +70,10 @@ funnel as (
         steps.device_type,
         campaigns.advertiser_key,
         line_items.campaign_key,
-        steps.line_item_key,
         {%- for count in counts %}
-        cast(sum(steps.{{ count }}) as bigint) as {{ count }}{{ ',' if not loop.last }}
+        cast(sum(steps.{{ count }}) as bigint) as {{ count }},
         {%- endfor %}
+        steps.line_item_key
     from steps
     {{ as_of(ref('dim_line_items'), 'line_items', 'line_item_key',
              'steps.line_item_key', 'steps.event_at') }}
