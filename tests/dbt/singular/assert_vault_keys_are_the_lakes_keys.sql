@@ -1,6 +1,6 @@
 -- On the dates that this build touches: every key in the lake is in the vault (there or one day
--- either side, where another delivery came first; or days away, as an id conflict), and every key in
--- the vault is in the lake.
+-- either side, where another delivery came first; or days away, as an id conflict), and every key
+-- in the vault is in the lake.
 {%- set events = [
     {'source': ['ad_events', 'events'], 'link': 'nhl_impression__ad_events', 'hash': 'impression_hk',
      'type': 'impression', 'key': ['raw_rows.impression.impression_id']},
@@ -73,7 +73,8 @@ where
             select conflicts.event_hk
             from {{ ref('bv_id_conflicts') }} as conflicts
             where
-                conflicts.source_table = '{{ input }}' and conflicts.first_source_table = '{{ input }}'
+                conflicts.source_table = '{{ input }}'
+                and conflicts.first_source_table = conflicts.source_table
         )
     )
     and (missing.missing_from = 'vault' or {{ touched_dates(input, 'missing.vault_date') }})

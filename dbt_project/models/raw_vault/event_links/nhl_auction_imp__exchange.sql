@@ -20,5 +20,12 @@
         'deal_count',
     ],
     stored_dates=conflict_dates('exchange.bid_requests'),
-    load_order=_default_load_order() + ['imp_number']
+    load_order=[
+        'load_pin',
+        'source_rank',
+        'ingest_seq',
+        'position_major',
+        'position_minor',
+        'imp_number',
+    ]
 ) }}
