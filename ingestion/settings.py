@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         stream_interval_seconds: Pause between micro-batches of the continuous service.
         spark_master: Spark's master URL.
         spark_memory: Memory of the Spark driver, such as `1g`.
+        spark_options: More Spark properties (of a cluster), as a JSON object.
         campaigns_url: SQLAlchemy URL of the campaigns database; by default the ad world's.
         fx_url: Base URL of the FX API; by default the ad world's server is started for a landing.
         fx_lookback_days: Days before the newest rate that are asked for again, since rates may be
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     stream_interval_seconds: float = Field(default=5.0, gt=0)
     spark_master: str = "local[2]"
     spark_memory: str = "1g"
+    spark_options: dict[str, str] = {}
     campaigns_url: str | None = None
     fx_url: str | None = None
     fx_lookback_days: int = Field(default=7, ge=0)

@@ -58,6 +58,7 @@ def checkup(settings: Settings | None = None) -> list[Finding]:
         _look("DuckDB", lambda: _duckdb(settings)),
         _look("home", lambda: _home(settings)),
         _look("disk", lambda: _disk(settings)),
+        _look("lake", lambda: _lake(settings)),
         _look("Kafka", lambda: _kafka(settings)),
         _look("dbt profile", lambda: _profile(settings)),
     ]
@@ -143,6 +144,17 @@ def _disk(settings: Settings) -> str:
             remedy="Free some space, or let ADX_HOME name a folder on another disk.",
         )
     return f"{_gib(free)} free at {folder}"
+
+
+def _lake(settings: Settings) -> str:
+    """Where the lake is; storage and catalog of another process are asked whether they answer."""
+    place = f"{settings.lake_root}, catalog {settings.catalog_type}"
+    if settings.lake_url is None and settings.catalog_type == "sqlite":
+        return place
+    from ingestion.lake import Lake
+
+    Lake.open(settings).reach()
+    return f"{place} answers"
 
 
 def _gib(count: int) -> str:

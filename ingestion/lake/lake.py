@@ -21,6 +21,7 @@ from ingestion.lake.ops import OPS_TABLES
 from ingestion.lake.ops_store import OpsStore
 from ingestion.lake.pinning import Pinning
 from ingestion.lake.pins import Pin, Window
+from ingestion.lake.pointers import has_pointers
 from ingestion.lake.raw_tables import RawTables, StreamPosition, TableHead
 from ingestion.lake.registry import FileRegistry
 from ingestion.settings import Settings
@@ -32,6 +33,7 @@ class Lake:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self.folder = settings.lake
         self._settings = settings
+        self._catalog = catalog
         fence = Fence(settings.lake_root, catalog)
         self._tables = RawTables(settings, catalog)
         self._ops = OpsStore(settings, catalog, fence)
@@ -47,6 +49,16 @@ class Lake:
         """
         with lake_errors(settings):
             return cls(settings, open_catalog(settings))
+
+    def reach(self) -> None:
+        """Ask storage and catalog for something.
+
+        Raises:
+            AdxError: One of them cannot be reached or refuses.
+        """
+        with lake_errors(self._settings):
+            self._catalog.list_namespaces()
+            has_pointers(self._settings.lake_root)
 
     def ensure_tables(self) -> None:
         """Create every raw table and every `ops` table that is missing.

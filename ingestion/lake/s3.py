@@ -88,12 +88,15 @@ def s3_access() -> S3Access:
 
 
 def s3_storage() -> "S3Storage":
-    """The storage of this process; a forked child gets one of its own."""
-    return _storage(os.getpid(), s3_endpoint(), s3_region(), os.environ.get("AWS_ACCESS_KEY_ID"))
+    """The storage of this process; a forked child, or one with another key, gets its own."""
+    key = (os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY"))
+    return _storage(os.getpid(), s3_endpoint(), s3_region(), key)
 
 
 @cache
-def _storage(_pid: int, endpoint: str | None, region: str, _key_id: str | None) -> "S3Storage":
+def _storage(
+    _pid: int, endpoint: str | None, region: str, _key: tuple[str | None, str | None]
+) -> "S3Storage":
     return S3Storage(endpoint, region)
 
 
@@ -184,7 +187,8 @@ class S3Storage:
 
 def s3_client(endpoint: str | None, region: str) -> Any:
     """A boto3 client that gives up after some seconds instead of minutes."""
-    return boto3.client(
+    # a session of its own: the default one remembers the first key of the process
+    return boto3.Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=region,

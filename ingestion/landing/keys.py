@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import socket
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -52,6 +53,34 @@ class KeyStore:
                 one would silently make strangers of all known users.
         """
         return self._key(_PSEUDONYM, create=self._first_pseudonym_key)
+
+    def fingerprint(self) -> str:
+        """Tells this pseudonym key from any other one, without giving it away.
+
+        Raises:
+            AdxError: As `pseudonym_key`.
+        """
+        return _fingerprint(self.pseudonym_key())
+
+    def demand(self, fingerprint: str) -> None:
+        """Demand that this store holds the very key that another process works with.
+
+        A machine of a cluster that does not see the shared folder would otherwise make a key of its
+        own, and strangers of all known users.
+
+        Raises:
+            AdxError: It holds another key or none; none is made.
+        """
+        if _fingerprint(self._key(_PSEUDONYM, create=self._not_shared)) != fingerprint:
+            self._not_shared()
+
+    def _not_shared(self) -> NoReturn:
+        raise AdxError(
+            f"The key folder {self._folder} of {socket.gethostname()} does not hold the pseudonym "
+            "key that the driver of this stream works with.",
+            remedy="Let all machines of the cluster see one key folder, under one path.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
 
     def encrypt(self, day: date, payload: bytes) -> str:
         """Encrypt with the key of a day: `v1.<day>.<base64 of nonce and ciphertext>`.
@@ -156,6 +185,10 @@ class KeyStore:
 def hmac_hex(key: bytes, value: str) -> str:
     """HMAC-SHA-256 of a text in hex: the pseudonym that stands for it (RFC 2104)."""
     return hmac.digest(key, value.encode(), hashlib.sha256).hex()
+
+
+def _fingerprint(key: bytes) -> str:
+    return hmac.digest(key, b"fingerprint", "sha256").hex()[:16]
 
 
 def _new_key() -> bytes:

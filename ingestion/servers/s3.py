@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import boto3
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,9 +57,9 @@ def start_s3(settings: Settings) -> ServerStatus:
         process = server.process()
         if process is None:
             demand_free(port, _ENDPOINT)
-            process = server.launch(_command(settings, port), _variables(settings))
+            process = server.launch(_command(settings, port), {})
         server.wait_until(lambda: _answers(settings), process)
-        _make_bucket(settings)
+        _make_buckets(settings)
     return ServerStatus(True, True, str(s3_endpoint()), process.pid, server.log)
 
 
@@ -107,12 +108,6 @@ def _catalog_port(settings: Settings) -> int | None:
     return port
 
 
-def _variables(settings: Settings) -> dict[str, str]:
-    if settings.catalog_type != "rest":
-        return {}
-    return {"S3_TABLE_BUCKET": _bucket(settings.catalog_warehouse or "")}
-
-
 def _answers(settings: Settings) -> bool:
     try:
         s3_client(s3_endpoint(), s3_region()).list_buckets()
@@ -133,13 +128,20 @@ def _answers(settings: Settings) -> bool:
     return True
 
 
-def _make_bucket(settings: Settings) -> None:
-    if not is_remote(settings.lake_root):
-        return
-    client = s3_client(s3_endpoint(), s3_region())
-    bucket = _bucket(settings.lake_root)
-    if bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=bucket)
+def _make_buckets(settings: Settings) -> None:
+    """The bucket of the lake's own files, and the table bucket that the catalog serves."""
+    if is_remote(settings.lake_root):
+        client = s3_client(s3_endpoint(), s3_region())
+        bucket = _bucket(settings.lake_root)
+        if bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=bucket)
+    if settings.catalog_type == "rest":
+        session = boto3.Session(region_name=s3_region())
+        tables = session.client("s3tables", endpoint_url=s3_endpoint())
+        bucket = _bucket(settings.catalog_warehouse or "")
+        known = tables.list_table_buckets().get("tableBuckets", ())
+        if bucket not in {found["name"] for found in known}:
+            tables.create_table_bucket(name=bucket)
 
 
 def _bucket(url: str) -> str:

@@ -30,6 +30,7 @@ class QueryPlan:
         most_records: Most records of a batch.
         folder: Folder of this query, on the driver: its checkpoint and its `DriverState`.
         settings: The settings, as `Settings.model_dump_json` gives them.
+        keys: Fingerprint of the pseudonym key that every task must work with.
     """
 
     topic: str
@@ -42,6 +43,7 @@ class QueryPlan:
     most_records: int
     folder: str
     settings: str
+    keys: str
 
     def to_json(self) -> str:
         """The plan as one option of a Spark data source."""

@@ -30,6 +30,7 @@ from ingestion.kafka.client import Topic, describe_topics
 from ingestion.lake import DataFile, Lake, StalePlan, StreamClaim
 from ingestion.lake.ops import new_run_id
 from ingestion.lake.problems import storage_errors
+from ingestion.landing import KeyStore
 from ingestion.settings import Settings
 from ingestion.streaming.ledger import BatchLedger
 from ingestion.streaming.offsets import recreated, start_offsets
@@ -195,6 +196,7 @@ class TopicStream:
             most_records=self._settings.stream_batch_records,
             folder=str(folder),
             settings=self._settings.model_dump_json(),
+            keys=KeyStore(self._settings.keys).fingerprint(),
         )
 
     def _run_query(self, spark: SparkSession, plan: QueryPlan) -> BaseException | None:

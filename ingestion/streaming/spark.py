@@ -21,6 +21,8 @@ from ingestion.streaming.classes import archive_options
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
+_EXECUTOR_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
+
 _lock = threading.Lock()
 _gateway: Any = None
 _session: SparkSession | None = None
@@ -57,10 +59,12 @@ def spark_log(settings: Settings) -> Path:
 
 def _start(settings: Settings) -> SparkSession:
     java = find_java()
-    # Workers must be this very Python; without it Spark takes whatever `python3` is on the PATH.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Tasks need this very Python; without it Spark takes whatever `python3` is on the PATH. Only
+    # the machines of a cluster may have theirs elsewhere.
+    if _is_local(settings) or "PYSPARK_PYTHON" not in os.environ:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    if settings.spark_master.startswith("local"):
+    if _is_local(settings):
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     # py4j imports pandas to tell NumPy scalars from others, and PySpark dislikes its version
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
@@ -104,9 +108,20 @@ def _options(settings: Settings, log: Path, archive: list[str]) -> dict[str, str
         "spark.sql.streaming.numRecentProgressUpdates": "1",
         "spark.sql.streaming.minBatchesToRetain": "2",
     }
-    if settings.spark_master.startswith("local"):
+    if _is_local(settings):
         options["spark.driver.host"] = options["spark.driver.bindAddress"] = "127.0.0.1"
-    return options
+    # Where S3 is; who asks it is the executors' own environment's or role's to know.
+    options |= {
+        f"spark.executorEnv.{name}": os.environ[name]
+        for name in _EXECUTOR_VARIABLES
+        if name in os.environ
+    }
+    return options | settings.spark_options
+
+
+def _is_local(settings: Settings) -> bool:
+    """Whether tasks run on this machine, below this process."""
+    return settings.spark_master.startswith("local")
 
 
 def _launch(conf: SparkConf, log: Path) -> Any:

@@ -28,11 +28,13 @@ def land_range(plan: QueryPlan, task: TaskRange) -> Descriptor:
     """
     settings = _settings(plan.settings)
     contract = load_contract(plan.source, plan.table)
+    keys = KeyStore(settings.keys)
+    keys.demand(plan.keys)
     context = LandingContext(
         contract=contract,
         ingest_seq=task.ingest_seq,
         loaded_at=task.loaded_at,
-        keys=KeyStore(settings.keys),
+        keys=keys,
     )
     topic = settings.topic(plan.topic)
     files: list[DataFile] = []

@@ -119,3 +119,20 @@ def test_a_cut_off_key_file_is_refused(keys: KeyStore, tmp_path: Path) -> None:
     (tmp_path / "keys" / "pseudonym.key").write_bytes(b"short")
     with pytest.raises(AdxError, match="has 5 bytes instead of 32"):
         KeyStore(tmp_path / "keys").pseudonym_key()
+
+
+def test_a_machine_without_the_shared_key_folder_makes_no_key_of_its_own(tmp_path: Path) -> None:
+    shared, apart = KeyStore(tmp_path / "shared"), KeyStore(tmp_path / "apart")
+    fingerprint = shared.fingerprint()
+    assert shared.pseudonym_key().hex() not in fingerprint
+    KeyStore(tmp_path / "shared").demand(fingerprint)
+    with pytest.raises(AdxError, match="does not hold the pseudonym key") as caught:
+        apart.demand(fingerprint)
+    assert (caught.value.exit_code, "one key folder" in caught.value.remedy) == (
+        ExitCode.CONFIGURATION,
+        True,
+    )
+    assert not (tmp_path / "apart").exists()
+    apart.pseudonym_key()
+    with pytest.raises(AdxError, match="does not hold the pseudonym key"):
+        apart.demand(fingerprint)

@@ -26,6 +26,7 @@ def plan(folder: Path, end: dict[int, int] | None) -> QueryPlan:
         most_records=100,
         folder=str(folder),
         settings="{}",
+        keys="0011",
     )
 
 

@@ -1,0 +1,111 @@
+"""The environments beside `local`: an S3 server with its REST catalog, and a Postgres server.
+
+Both run once a test process, on free ports; each test gets a lake of its own in them.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from ingestion.contracts import Contract, load_contract
+from ingestion.lake import Lake, raw_tables
+from ingestion.servers import start_postgres, start_s3, stop_postgres, stop_s3
+from ingestion.servers.process import free_ports
+from ingestion.settings import ENVIRONMENTS, Settings
+from tests.integration.environments.lakes import contracts
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The environment `s3`, its server running; AWS_* name it as long as tests run."""
+    port, catalog_port = free_ports(2)
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "a secret of tests",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        settings = Settings(
+            _env_file=ENVIRONMENTS / "s3.env",
+            home=tmp_path_factory.mktemp("s3"),
+            catalog_url=f"http://127.0.0.1:{catalog_port}",
+        )
+        start_s3(settings)
+        yield settings
+        stop_s3(settings)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The environment `postgres`, its server running."""
+    (port,) = free_ports(1)
+    settings = Settings(
+        _env_file=ENVIRONMENTS / "postgres.env",
+        home=tmp_path_factory.mktemp("postgres"),
+        catalog_url=f"postgresql+pg8000://adx@127.0.0.1:{port}/advertisex",
+        catalog_secret=SecretStr("a password of tests"),
+    )
+    start_postgres(settings)
+    yield settings
+    stop_postgres(settings)
+
+
+@pytest.fixture
+def s3_settings(s3: Settings, tmp_path: Path) -> Settings:
+    """A fresh home, a fresh place in the bucket and a fresh catalog on the S3 server."""
+    name = uuid.uuid4().hex[:8]
+    settings = s3.model_copy(
+        update={
+            "lake_url": f"s3://advertisex-{name}/lake",
+            "catalog_warehouse": f"s3://tables-{name}",
+        }
+    )
+    start_s3(settings)  # it runs: this makes the buckets
+    return settings.model_copy(update={"home": tmp_path / "home"})
+
+
+@pytest.fixture
+def postgres_settings(postgres: Settings, tmp_path: Path) -> Settings:
+    """A fresh home, and a fresh catalog on the Postgres server."""
+    url = f"{postgres.catalog_url}_{uuid.uuid4().hex[:8]}"
+    settings = postgres.model_copy(update={"catalog_url": url})
+    start_postgres(settings)  # it runs: this makes the database
+    return settings.model_copy(update={"home": tmp_path / "home"})
+
+
+@pytest.fixture(params=["s3", "postgres"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Each environment in turn."""
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found
+
+
+@pytest.fixture
+def lake(settings: Settings, few_tables: None) -> Lake:
+    opened = Lake.open(settings)
+    opened.ensure_tables()
+    return opened
+
+
+@pytest.fixture
+def few_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake with one table of each kind; all of them would take two seconds a test."""
+    monkeypatch.setattr(raw_tables, "all_contracts", contracts)
+
+
+@pytest.fixture(scope="session")
+def events() -> Contract:
+    return load_contract("ad_events", "events")
+
+
+@pytest.fixture(scope="session")
+def rates() -> Contract:
+    return load_contract("fx", "rates")
