@@ -1,5 +1,6 @@
 """Landings that are killed with SIGKILL at each point lose nothing and load nothing twice."""
 
+import io
 import json
 import shutil
 import sqlite3
@@ -9,13 +10,15 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import fastavro
 import pytest
 
 from ingestion.contracts import all_contracts, load_contract
+from ingestion.contracts.avro import avro_schema
 from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
-from ingestion.sources import adserver, campaigns, fx
+from ingestion.sources import adserver, campaigns, exchange, fx
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +43,47 @@ def drop_clicks(settings: Settings, name: str, *ids: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.tmp").write_text("\n".join([header, *lines, ""]))
     (folder / f"{name}.tmp").rename(folder / name)
+
+
+def drop_wins(settings: Settings, name: str, *ids: str) -> None:
+    records = [
+        {"bid_id": bid, "clearing_price_micros": 1, "currency": "EUR", "win_ts": 1774699200000000}
+        for bid in ids
+    ]
+    content = io.BytesIO()
+    fastavro.writer(content, avro_schema(load_contract("exchange", "wins")), records, "deflate")
+    folder = settings.drop / "exchange"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.tmp").write_bytes(content.getvalue())
+    (folder / f"{name}.tmp").rename(folder / name)
+
+
+@pytest.mark.parametrize("point", [*POINTS, "lake.before_register"])
+def test_avro_landings_killed_three_times_each_lose_nothing_and_repeat_nothing(
+    settings, point, kill_at
+):
+    """The first two with dlt's folder kept, the third without; each over new files."""
+    for number in range(3):
+        drop_wins(settings, f"wins-{number}.avro", f"w{number}a", f"w{number}b")
+        kill_at("exchange", point)
+    shutil.rmtree(settings.dlt)
+    drop_wins(settings, "wins-3.avro", "w3")
+
+    report = exchange.land(settings)
+
+    ids = ["w0a", "w0b", "w1a", "w1b", "w2a", "w2b", "w3"]
+    assert keys_in_lake(settings, "exchange.wins", "bid_id") == Counter(ids)
+    assert not report.problems
+    registered = Lake.open(settings).read_ops("file_registry").to_pylist()
+    assert sorted((row["status"], row["file_name"], row["rows"]) for row in registered) == [
+        ("loaded", "wins-0.avro", 2),
+        ("loaded", "wins-1.avro", 2),
+        ("loaded", "wins-2.avro", 2),
+        ("loaded", "wins-3.avro", 1),
+    ]
+    assert list((settings.drop / "exchange").iterdir()) == []
+    assert list((settings.drop / "processing" / "exchange").iterdir()) == []
+    assert sum(table.commits for table in exchange.land(settings).tables) == 0
 
 
 @pytest.mark.parametrize("folder", ["kept", "deleted"])
