@@ -14,6 +14,7 @@ Names, in the order in which a run passes them:
   `lake.after_swap` (committed, the pointer is not written), `lake.after_pointer`,
   `lake.before_register` (a batch is committed, its files are not in `ops.file_registry`);
 - pins: `pin.before_commit`, `pin.after_commit`;
+- an upgrade: `upgrade.after_table` (one table is upgraded, others are not);
 - a build: `build.after_copy`, `build.after_dbt`, `build.before_accept`, `build.after_accept`,
   `publish.before_swap`, `publish.after_swap`.
 """

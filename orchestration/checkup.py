@@ -47,6 +47,7 @@ def checkup(settings: Settings | None = None) -> list[Finding]:
         _look("Java", _java),
         _look("Maven", lambda: _program("mvn", "--version", "Install Maven 3.8 or newer.")),
         _look("make", lambda: _program("make", "--version", "Install make.")),
+        _look("contracts", _contracts),
     ]
     try:
         settings = settings or load_settings()
@@ -110,6 +111,14 @@ def _program(name: str, option: str, remedy: str) -> str:
     # Maven colours its first line even into a pipe on some systems.
     first = done.stdout.splitlines()[0].replace("\x1b[1m", "").replace("\x1b[m", "")
     return f"{first} ({path})"
+
+
+def _contracts() -> str:
+    from ingestion.contracts import all_contracts
+
+    contracts = all_contracts()
+    moved = sum(contract.version > 1 for contract in contracts)
+    return f"{len(contracts)} tables, {moved} beyond their first version"
 
 
 def _duckdb(settings: Settings) -> str:

@@ -8,12 +8,17 @@
 - `send`: produces records and waits until the broker has them.
 - `raw_rows`: what the lake holds of a topic.
 - `drain`: lands everything that is there, in a Spark that all tests of a process share.
+
+And, for contracts that move:
+
+- `contract_folders`: makes folders of contract files, as the code of some day has them.
 """
 
 # ruff: noqa: PLC0415 - most tests need neither a broker nor Spark, and do not wait for their imports
 import fcntl
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,3 +176,49 @@ def drain() -> Iterator[Callable[[Settings], Any]]:
 
     yield run
     stop_spark()
+
+
+class ContractFolders:
+    """Folders of contract files, each the contracts of the code at some time."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self._patch = patch
+
+    def first(self, *names: str) -> Path:
+        """A folder with the first version of some tables (`<source>.<table>`)."""
+        import ingestion.contracts
+
+        folder = self._new()
+        for name in names:
+            path = Path(*name.split(".")).with_suffix(".v1.json")
+            (folder / path).parent.mkdir(exist_ok=True)
+            shutil.copy(Path(ingestion.contracts.__file__).parent / path, folder / path)
+        return folder
+
+    def newer(self, before: Path, name: str, change: Callable[[dict[str, Any]], None]) -> Path:
+        """A folder like another one, with one more version of a table, changed by `change`."""
+        folder = self._new()
+        shutil.copytree(before, folder, dirs_exist_ok=True)
+        source, table = name.split(".")
+        newest = max((folder / source).glob(f"{table}.v*.json"))
+        node = json.loads(newest.read_text(encoding="utf-8"))
+        node["x-version"] += 1
+        change(node)
+        path = folder / source / f"{table}.v{node['x-version']}.json"
+        path.write_text(json.dumps(node), encoding="utf-8")
+        return folder
+
+    def use(self, folder: Path) -> None:
+        """Go on as the code with these contracts; also in processes that are started."""
+        self._patch.setenv("ADX_CONTRACTS", str(folder))
+
+    def _new(self) -> Path:
+        folder = self._folder / uuid.uuid4().hex[:8]
+        folder.mkdir()
+        return folder
+
+
+@pytest.fixture
+def contract_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ContractFolders:
+    return ContractFolders(tmp_path, monkeypatch)

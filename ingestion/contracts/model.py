@@ -181,6 +181,7 @@ class Contract:
         one_of: Fields of which exactly one is filled.
         max_record_bytes: Longest record that is accepted, in bytes.
         fields: The declared fields.
+        before: The version before this one; None for version 1.
     """
 
     source: str
@@ -194,10 +195,11 @@ class Contract:
     one_of: tuple[str, ...]
     max_record_bytes: int
     fields: tuple[Field, ...]
+    before: "Contract | None" = None
 
     @classmethod
-    def parse(cls, node: dict[str, Any]) -> "Contract":
-        """Read a contract file."""
+    def parse(cls, node: dict[str, Any], before: "Contract | None" = None) -> "Contract":
+        """Read a contract file; `before` is the version before it."""
         union = node.get("x-union")
         return cls(
             source=node["x-source"],
@@ -211,7 +213,13 @@ class Contract:
             one_of=tuple(node.get("x-one-of", ())),
             max_record_bytes=node["x-max-bytes"],
             fields=parse_fields(node),
+            before=before,
         )
+
+    def versions(self) -> tuple["Contract", ...]:
+        """Version 1 to this one, in order."""
+        earlier = self.before.versions() if self.before is not None else ()
+        return (*earlier, self)
 
     @property
     def name(self) -> str:

@@ -1,25 +1,81 @@
-"""Finds and loads the contract files that stand beside this module."""
+"""Finds and loads the contract files: those beside this module, or those of another folder.
+
+All versions of a contract stay: `<source>/<table>.v1.json`, `.v2.json` and so on. The newest is
+what records are held against; the earlier ones say in which order columns came to the lake's
+table, and so which Iceberg field id each of them has.
+"""
 
 import json
+import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
+from ingestion.contracts.evolution import refused
 from ingestion.contracts.model import Contract
 from ingestion.errors import AdxError, ExitCode
 
-_FOLDER = Path(__file__).parent
+FOLDER_VARIABLE: Final = "ADX_CONTRACTS"
+"""Names another folder of contract files. An environment variable and no setting, because Dagster
+asks for the contracts while it loads its definitions, before there are settings."""
+
+_FOLDER: Final = Path(__file__).parent
+
+
+def contracts_folder() -> Path:
+    """The folder whose contract files count in this process."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or _FOLDER)
+
+
+def all_contracts() -> tuple[Contract, ...]:
+    """The newest version of every contract, ordered by source and table.
+
+    Raises:
+        AdxError: A version is missing, or changes what a new version may not change.
+    """
+    return contracts_of(contracts_folder())
 
 
 @cache
-def all_contracts() -> tuple[Contract, ...]:
-    """The newest version of every contract, ordered by source and table."""
-    newest: dict[tuple[str, str], Contract] = {}
-    for path in sorted(_FOLDER.glob("*/*.v*.json")):
-        contract = Contract.parse(json.loads(path.read_text(encoding="utf-8")))
-        known = newest.get(contract.identifier)
-        if known is None or contract.version > known.version:
-            newest[contract.identifier] = contract
-    return tuple(newest[identifier] for identifier in sorted(newest))
+def contracts_of(folder: Path) -> tuple[Contract, ...]:
+    """The newest version of every contract in a folder; see `all_contracts`."""
+    newest = read_contracts(folder)
+    for contract in newest:
+        for version in contract.versions():
+            for change in refused(version):
+                raise change.error(version)
+    return newest
+
+
+def read_contracts(folder: Path) -> tuple[Contract, ...]:
+    """The newest version of every contract in a folder, whatever its versions have changed.
+
+    Raises:
+        AdxError: A version between 1 and the newest is missing.
+    """
+    files: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*/*.v*.json")):
+        node = json.loads(path.read_text(encoding="utf-8"))
+        versions = files.setdefault((node["x-source"], node["x-table"]), {})
+        versions[node["x-version"]] = node
+    return tuple(_chain(name, files[name]) for name in sorted(files))
+
+
+def _chain(name: tuple[str, str], files: dict[int, dict[str, Any]]) -> Contract:
+    contract: Contract | None = None
+    for version in range(1, max(files) + 1):
+        if version not in files:
+            raise AdxError(
+                f"The contract of {'.'.join(name)} has version {max(files)}, but no version "
+                f"{version}.",
+                remedy=f"Restore {'/'.join(name)}.v{version}.json: every version stays, because "
+                "the lake still has its rows.",
+                exit_code=ExitCode.CONFIGURATION,
+            )
+        contract = Contract.parse(files[version], contract)
+    assert contract is not None  # noqa: S101 - a name comes from at least one file
+    return contract
 
 
 def load_contract(source: str, table: str) -> Contract:
@@ -28,10 +84,16 @@ def load_contract(source: str, table: str) -> Contract:
     Raises:
         AdxError: No contract declares that table.
     """
-    for contract in all_contracts():
-        if (contract.source, contract.table) == (source, table):
-            return contract
-    known = ", ".join(contract.name for contract in all_contracts())
+    return find_contract(all_contracts(), source, table)
+
+
+def find_contract(contracts: Iterable[Contract], source: str, table: str) -> Contract:
+    """The contract of one table among some; see `load_contract`."""
+    by_name = {contract.name: contract for contract in contracts}
+    found = by_name.get(f"{source}.{table}")
+    if found is not None:
+        return found
+    known = ", ".join(by_name)
     raise AdxError(
         f"No contract declares {source}.{table}.",
         remedy=f"Use one of: {known}; or add ingestion/contracts/{source}/{table}.v1.json.",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ingestion.lake.ops import new_run_id
     from ingestion.lake.pins import Pin, PinnedTable, TableWindow, Window
     from ingestion.lake.raw_tables import StreamPosition, TableHead
+    from ingestion.lake.versions import TableUpgrade
 
 __all__ = [
     "BatchClaim",
@@ -41,6 +42,7 @@ __all__ = [
     "StreamClaim",
     "StreamPosition",
     "TableHead",
+    "TableUpgrade",
     "TableWindow",
     "Window",
     "new_run_id",
@@ -64,6 +66,7 @@ _HOMES: Final = {
     "ops": ("new_run_id",),
     "pins": ("Pin", "PinnedTable", "TableWindow", "Window"),
     "raw_tables": ("StreamPosition", "TableHead"),
+    "versions": ("TableUpgrade",),
 }
 
 

@@ -2,14 +2,18 @@
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -22,6 +26,7 @@ from ingestion.lake.durable import make_folder
 from ingestion.lake.fileio import io_properties
 from ingestion.lake.pointers import has_pointers, is_behind, is_known
 from ingestion.lake.rest_catalog import LakeRestCatalog
+from ingestion.lake.schema import AddColumns
 from ingestion.lake.storage import join
 from ingestion.settings import Settings
 
@@ -127,14 +132,33 @@ def make_table(
     schema: Schema,
     properties: Mapping[str, str],
     partition_spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
+    *,
+    columns: Sequence[AddColumns] = (),
 ) -> Table:
-    """Create a table and its namespace; what another machine has made meanwhile is taken."""
+    """Create a table and its namespace; what another machine has made meanwhile is taken.
+
+    Args:
+        catalog: The catalog.
+        identifier: Namespace and name.
+        schema: The columns that the table begins with.
+        properties: Its properties.
+        partition_spec: Its partitions.
+        columns: Each adds the columns of a later version in the same commit, so that they are
+            numbered as in a table that was upgraded.
+    """
     catalog.create_namespace_if_not_exists(identifier[0])
+    create = catalog.create_table_transaction if columns else catalog.create_table
     try:
-        return catalog.create_table(
+        made = create(
             identifier, schema, partition_spec=partition_spec, properties=dict(properties)
         )
-    except TableAlreadyExistsError:
+        if isinstance(made, Table):
+            return made
+        for add in columns:
+            with made.update_schema() as update:
+                add(update)
+        return made.commit_transaction()
+    except (TableAlreadyExistsError, CommitFailedException):
         return catalog.load_table(identifier)
 
 

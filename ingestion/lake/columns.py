@@ -3,8 +3,9 @@
 Kept free of pyiceberg, because Spark executors import it and only need Arrow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import pyarrow as pa
 
@@ -38,12 +39,60 @@ def members(kind: pa.DataType) -> list[pa.Field]:
     return [kind.value_field] if pa.types.is_list(kind) else []
 
 
-def with_field_ids(schema: pa.Schema) -> pa.Schema:
+@cache
+def raw_field_ids(contract: Contract) -> dict[str, int]:
+    """The Iceberg field id of every column of a raw table, by dotted name.
+
+    Those of version 1 are numbered as its table was created; those that a later version added
+    come after all earlier ones, in the order in which `added_columns` gives them to the catalog.
+    Spark's executors know no catalog, so the versions of the contract alone decide.
+    """
+    if contract.before is None:
+        return field_ids(raw_schema(contract))
+    ids = dict(raw_field_ids(contract.before))
+    for path, column in added_columns(contract):
+        name = ".".join(path)
+        inner = field_ids(pa.schema([column]))
+        first = len(ids)
+        ids |= {
+            f"{name}{inside.removeprefix(column.name)}": first + number
+            for inside, number in inner.items()
+        }
+    return ids
+
+
+def added_columns(contract: Contract) -> list[tuple[tuple[str, ...], pa.Field]]:
+    """The columns and struct members that a version adds, with their paths; a new one as a whole.
+
+    Args:
+        contract: A version that has one before it.
+    """
+    assert contract.before is not None  # noqa: S101 - version 1 adds nothing to anything
+    known = field_ids(raw_schema(contract.before))
+
+    def added(path: tuple[str, ...], columns: Sequence[pa.Field]) -> list[Any]:
+        found = []
+        for column in columns:
+            inside = (*path, column.name)
+            if ".".join(inside) not in known:
+                found.append((inside, column))
+            else:
+                found += added(inside, members(column.type))
+        return found
+
+    return added((), list(raw_schema(contract)))
+
+
+def with_field_ids(schema: pa.Schema, ids: Mapping[str, int] | None = None) -> pa.Schema:
     """The same schema with its field id on every column and struct member.
 
     A file without ids, or with other ones, is accepted by a commit and read as nulls.
+
+    Args:
+        schema: The schema.
+        ids: The ids by dotted name; by default those of a table that is created with the schema.
     """
-    ids = field_ids(schema)
+    ids = field_ids(schema) if ids is None else ids
 
     def tagged(prefix: str, column: pa.Field) -> pa.Field:
         name = f"{prefix}{column.name}"
@@ -61,7 +110,7 @@ def with_field_ids(schema: pa.Schema) -> pa.Schema:
 @cache
 def raw_file_schema(contract: Contract) -> pa.Schema:
     """The raw schema of a contract with field ids."""
-    return with_field_ids(raw_schema(contract))
+    return with_field_ids(raw_schema(contract), raw_field_ids(contract))
 
 
 def _personal_members(prefix: str, field: Field) -> list[str]:

@@ -33,6 +33,7 @@ from ingestion.lake.fence import Append, Fence
 from ingestion.lake.files import DataFile, total, write_data_files
 from ingestion.lake.raw_tables import RawTables, snapshot_id_of
 from ingestion.lake.registry import FileRegistry
+from ingestion.lake.versions import check_version
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Commits:
         rows, failed = total(files)
 
         def plan(table: Table) -> Append[CommitResult] | CommitResult:
+            check_version(table, contract)
             claims = read_claims(table.properties)
             if stream_is_in(claims, claim):
                 return CommitResult("already", claims.ingest_seq, snapshot_id_of(table), 0, 0)
@@ -99,6 +101,7 @@ class Commits:
         failed = rows.num_rows - pc.struct_field(rows.column("_error"), "reason").null_count
 
         def plan(table: Table) -> Append[CommitResult] | CommitResult:
+            check_version(table, contract)
             claims = read_claims(table.properties)
             done = self._already(contract, table, claims, claim)
             if done is not None:

@@ -18,6 +18,7 @@ from ingestion.contracts import Contract, raw_schema
 from ingestion.duckdb_extensions import extension_file
 from ingestion.lake.durable import make_folder
 from ingestion.lake.ops import OPS_TABLES
+from ingestion.lake.projection import columns_of, projection
 from ingestion.lake.storage import storage_of, uses_s3
 from ingestion.settings import Settings
 
@@ -32,15 +33,6 @@ SESSION: Final = {
 """Settings under which DuckDB gives what BigQuery gives; dbt's profile has the same."""
 
 Rows = Literal["all", "good", "failed"]
-
-_TYPES: Final = {
-    pa.string(): "varchar",
-    pa.int64(): "bigint",
-    pa.int32(): "integer",
-    pa.bool_(): "boolean",
-    pa.date32(): "date",
-    pa.timestamp("us", tz="UTC"): "timestamp with time zone",
-}
 
 
 def connect(
@@ -126,6 +118,8 @@ def extension_folder(settings: Settings) -> Path:
 def relation_sql(contract: Contract, metadata_location: str, rows: Rows = "all") -> str:
     """A SELECT over one exact state of a raw table, columns in the order of the raw schema.
 
+    A state from before an upgrade lacks the newest columns: they are null.
+
     Args:
         contract: Contract of the table.
         metadata_location: The exact metadata file, from a pin or a head.
@@ -145,34 +139,12 @@ def ops_relation_sql(table: str, metadata_location: str) -> str:
 
 
 def _select(schema: pa.Schema, metadata_location: str, condition: str) -> str:
-    if _has_snapshot(metadata_location):
-        columns = ", ".join(_name(column.name) for column in schema)
-        return f"select {columns} from iceberg_scan({_text(metadata_location)}){condition}"
-    nulls = ", ".join(
-        f"cast(null as {_type(column.type)}) as {_name(column.name)}" for column in schema
-    )
-    return f"select {nulls} where false"
-
-
-def _has_snapshot(metadata_location: str) -> bool:
-    """DuckDB cannot scan a table that was never committed to."""
     metadata = json.loads(storage_of(metadata_location).read(metadata_location))
-    return metadata.get("current-snapshot-id") not in (None, -1)
-
-
-def _type(kind: pa.DataType) -> str:
-    if pa.types.is_struct(kind):
-        members = ", ".join(f"{_name(child.name)} {_type(child.type)}" for child in kind)
-        return f"struct({members})"
-    if pa.types.is_list(kind):
-        return f"{_type(kind.value_type)}[]"
-    if pa.types.is_decimal(kind):
-        return f"decimal({kind.precision}, {kind.scale})"
-    return _TYPES[kind]
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    # DuckDB cannot scan a table that was never committed to.
+    if metadata.get("current-snapshot-id") in (None, -1):
+        return f"select {projection(schema, {})} where false"
+    columns = projection(schema, columns_of(metadata))
+    return f"select {columns} from iceberg_scan({_text(metadata_location)}){condition}"
 
 
 def _text(value: str) -> str:

@@ -24,6 +24,7 @@ from ingestion.failpoints import failpoint
 from ingestion.lake.files import DataFile
 from ingestion.lake.manifest import manifest_entries
 from ingestion.lake.pointers import write_pointer
+from ingestion.lake.schema import AddColumns
 from ingestion.lake.storage import storage_of
 
 COMMIT_ID: Final = "adx.commit"
@@ -54,6 +55,8 @@ class Append(Generic[Outcome]):
     """Called with the snapshot id of the commit."""
     rewritten: bool = False
     """The next try writes its own files, so those of a try that lost are garbage."""
+    columns: Sequence[AddColumns] = ()
+    """Each adds columns to the table in the same commit, the later ones also to those before."""
 
 
 class Fence:
@@ -128,6 +131,9 @@ def _own_snapshot(table: Table, commit_id: str) -> Snapshot | None:
 def _commit(table: Table, append: Append[Any], commit_id: str) -> None:
     data_files = manifest_entries(table, append.files, append.ingest_seq)
     with table.transaction() as transaction:
+        for add_columns in append.columns:
+            with transaction.update_schema() as update_schema:
+                add_columns(update_schema)
         summary = {COMMIT_ID: commit_id}
         update = transaction.update_snapshot(snapshot_properties=summary).merge_append()
         with update as snapshot:

@@ -24,6 +24,7 @@ from ingestion.lake.pins import Pin, Window
 from ingestion.lake.pointers import has_pointers
 from ingestion.lake.raw_tables import RawTables, StreamPosition, TableHead
 from ingestion.lake.registry import FileRegistry
+from ingestion.lake.versions import TableUpgrade, upgrade_tables
 from ingestion.settings import Settings
 
 
@@ -35,6 +36,7 @@ class Lake:
         self._settings = settings
         self._catalog = catalog
         fence = Fence(settings.lake_root, catalog)
+        self._fence = fence
         self._tables = RawTables(settings, catalog)
         self._ops = OpsStore(settings, catalog, fence)
         self._commits = Commits(self._tables, fence, FileRegistry(self._ops))
@@ -64,12 +66,36 @@ class Lake:
         """Create every raw table and every `ops` table that is missing.
 
         Raises:
-            AdxError: A table has other columns than its contract, or the catalog has forgotten
-                a table or its newest commits.
+            AdxError: A table is at another version than its contract (`adx upgrade`) or has other
+                columns, or the catalog has forgotten a table or its newest commits.
         """
         with lake_errors(self._settings), setup_lock(self.folder):
             self._tables.ensure()
             self._ops.ensure_tables()
+
+    def planned_upgrades(self) -> list[TableUpgrade]:
+        """What `upgrade` would do; nothing for a lake at the newest versions, or without tables.
+
+        Raises:
+            AdxError: A table is at a later version than this code knows, or has other columns.
+        """
+        with lake_errors(self._settings):
+            return list(self._tables.planned_upgrades().values())
+
+    def upgrade(self) -> list[TableUpgrade]:
+        """Bring every raw table that exists to the newest version of its contract.
+
+        Only metadata is written. Rows of before have nulls in the new columns; pins of before
+        stay readable as they are.
+
+        Returns:
+            What was done.
+
+        Raises:
+            AdxError: As `planned_upgrades`.
+        """
+        with lake_errors(self._settings):
+            return upgrade_tables(self._fence, self._tables.planned_upgrades())
 
     def location(self, contract: Contract) -> str:
         """Folder of a raw table, for `write_data_files`."""

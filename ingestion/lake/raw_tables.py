@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
@@ -12,7 +13,13 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.catalog import find_table, make_table
 from ingestion.lake.claims import Claims, read_claims
 from ingestion.lake.pointers import write_pointer
-from ingestion.lake.schema import raw_iceberg_schema, raw_partition_spec, raw_table_properties
+from ingestion.lake.schema import (
+    add_columns,
+    raw_iceberg_schema,
+    raw_partition_spec,
+    raw_table_properties,
+)
+from ingestion.lake.versions import TableUpgrade, check_columns, check_version, plan_upgrade
 from ingestion.settings import Settings
 
 StreamPosition = Mapping[str, Mapping[int, int]]
@@ -57,30 +64,36 @@ class RawTables:
         """Create the tables that are missing; hold `setup_lock` around it.
 
         Raises:
-            AdxError: A table has other columns than its contract.
+            AdxError: A table is at another version than its contract, or has other columns.
         """
         for contract in all_contracts():
-            self._ensure(contract)
+            table = find_table(self._catalog, self._settings, contract.identifier)
+            table = self._create(contract) if table is None else table
+            write_pointer(self._settings.lake_root, table)
+            check_version(table, contract)
+            check_columns(table, contract)
 
-    def _ensure(self, contract: Contract) -> None:
-        table = find_table(self._catalog, self._settings, contract.identifier)
-        schema = raw_iceberg_schema(contract)
-        if table is None:
-            table = make_table(
-                self._catalog,
-                contract.identifier,
-                schema,
-                raw_table_properties(contract),
-                raw_partition_spec(contract),
-            )
-        write_pointer(self._settings.lake_root, table)
-        if table.schema().as_struct() != schema.as_struct():
-            raise AdxError(
-                f"The lake table of {contract.name} has other columns than contract version "
-                f"{contract.version}.",
-                remedy="Undo the change of that contract file; a change needs a new version.",
-                exit_code=ExitCode.CONFIGURATION,
-            )
+    def planned_upgrades(self) -> dict[Contract, TableUpgrade]:
+        """What is to do to the tables that are there, by their newest contract."""
+        found = {}
+        for contract in all_contracts():
+            table = find_table(self._catalog, self._settings, contract.identifier)
+            upgrade = plan_upgrade(table, contract) if table is not None else None
+            if upgrade is not None:
+                found[contract] = upgrade
+        return found
+
+    def _create(self, contract: Contract) -> Table:
+        """Make a table as one that was upgraded from version 1 on would be, in one commit."""
+        first, *later = contract.versions()
+        return make_table(
+            self._catalog,
+            contract.identifier,
+            raw_iceberg_schema(first),
+            raw_table_properties(contract),
+            raw_partition_spec(first),
+            columns=[partial(add_columns, contract=version) for version in later],
+        )
 
     def load(self, contract: Contract) -> Table:
         """The table as it is now.

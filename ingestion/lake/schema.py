@@ -1,12 +1,13 @@
 """The Iceberg table that a contract makes: schema, partitions, properties."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 import pyarrow as pa
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.table.update.schema import UpdateSchema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import (
     BooleanType,
@@ -24,8 +25,16 @@ from pyiceberg.types import (
 
 from ingestion.contracts import Contract, raw_schema
 from ingestion.contracts.schema import partition_column
-from ingestion.lake.columns import field_ids, members, personal_columns
+from ingestion.lake.columns import (
+    added_columns,
+    field_ids,
+    members,
+    personal_columns,
+    raw_field_ids,
+)
 
+CONTRACT_VERSION: Final = "adx.contract-version"
+AddColumns = Callable[[UpdateSchema], None]
 _METRICS: Final = "write.metadata.metrics"
 
 TABLE_PROPERTIES: Final = {
@@ -46,6 +55,14 @@ TABLE_PROPERTIES: Final = {
 """Properties of every table of the lake."""
 
 
+def _nested_fields(
+    ids: Mapping[str, int], prefix: str, columns: Sequence[pa.Field]
+) -> list[NestedField]:
+    """The columns in the order of their ids: a table keeps its columns and adds new ones last."""
+    fields = [_nested_field(ids, prefix, column) for column in columns]
+    return sorted(fields, key=lambda field: field.field_id)
+
+
 def _nested_field(ids: Mapping[str, int], prefix: str, column: pa.Field) -> NestedField:
     name = f"{prefix}{column.name}"
     kind = _iceberg_type(ids, f"{name}.", column.type)
@@ -54,7 +71,7 @@ def _nested_field(ids: Mapping[str, int], prefix: str, column: pa.Field) -> Nest
 
 def _iceberg_type(ids: Mapping[str, int], prefix: str, kind: pa.DataType) -> IcebergType:
     if pa.types.is_struct(kind):
-        return StructType(*(_nested_field(ids, prefix, child) for child in kind))
+        return StructType(*_nested_fields(ids, prefix, list(kind)))
     if pa.types.is_list(kind):
         element = _nested_field(ids, prefix, kind.value_field)
         return ListType(element.field_id, element.field_type, element_required=False)
@@ -71,16 +88,29 @@ def _iceberg_type(ids: Mapping[str, int], prefix: str, kind: pa.DataType) -> Ice
     return plain[kind]
 
 
-def iceberg_schema(schema: pa.Schema) -> Schema:
-    """The Iceberg schema of an Arrow schema, every column optional."""
-    ids = field_ids(schema)
-    return Schema(*(_nested_field(ids, "", column) for column in schema))
+def iceberg_schema(schema: pa.Schema, ids: Mapping[str, int] | None = None) -> Schema:
+    """The Iceberg schema of an Arrow schema, every column optional.
+
+    Args:
+        schema: The Arrow schema.
+        ids: The field ids by dotted name; by default those of a table that is created with it.
+    """
+    ids = field_ids(schema) if ids is None else ids
+    return Schema(*_nested_fields(ids, "", list(schema)))
 
 
 @cache
 def raw_iceberg_schema(contract: Contract) -> Schema:
-    """The Iceberg schema of a raw table."""
-    return iceberg_schema(raw_schema(contract))
+    """The Iceberg schema of a raw table at the version of a contract."""
+    return iceberg_schema(raw_schema(contract), raw_field_ids(contract))
+
+
+def add_columns(update: UpdateSchema, contract: Contract) -> None:
+    """Add to a table what the version of a contract adds to the version before it."""
+    for path, column in added_columns(contract):
+        # The catalog numbers them itself, as `raw_field_ids` does.
+        kind = iceberg_schema(pa.schema([column])).fields[0].field_type
+        update.add_column(path, kind)
 
 
 @cache
@@ -102,8 +132,8 @@ def date_partition(schema: Schema, column: str) -> PartitionSpec:
 
 
 @cache
-def raw_table_properties(contract: Contract) -> dict[str, str]:
-    """Properties a raw table is created with.
+def contract_properties(contract: Contract) -> dict[str, str]:
+    """The properties of a raw table that follow from the version of its contract.
 
     Manifests keep metrics of the plain columns that are not personal, and of nothing else: bounds
     inside structs and lists prune nothing, and their counts made up two thirds of a manifest.
@@ -114,9 +144,9 @@ def raw_table_properties(contract: Contract) -> dict[str, str]:
         for column in raw_schema(contract)
         if column.name not in personal and not members(column.type)
     }
-    return {
-        **TABLE_PROPERTIES,
-        "adx.contract-version": str(contract.version),
-        f"{_METRICS}.default": "none",
-        **metrics,
-    }
+    return {CONTRACT_VERSION: str(contract.version), f"{_METRICS}.default": "none", **metrics}
+
+
+def raw_table_properties(contract: Contract) -> dict[str, str]:
+    """Properties a raw table is created with."""
+    return {**TABLE_PROPERTIES, **contract_properties(contract)}

@@ -22,7 +22,8 @@ from ingestion.landing.verdict import Verdict
 def land_csv_file(context: LandingContext, path: Path, source_file: str) -> Iterator[pa.Table]:
     """Turn a CSV file (gzip if its name says so) into rows of the raw table.
 
-    The first line must name the contract's fields in their order. An empty field is null. A line
+    The first line must name the contract's fields in their order, or those of an earlier version:
+    producers do not all move on one day. An empty field is null. A line
     with another number of fields, broken quotes, NUL or invalid UTF-8 is a failed row, and the
     rest of the file still loads. `_source_line` is the first line of the record, the header being
     line 1. The caller commits nothing before the iterator has ended: a broken file shows only
@@ -41,36 +42,46 @@ def land_csv_file(context: LandingContext, path: Path, source_file: str) -> Iter
     """
     contract = context.contract
     content = pieces(path, source_file)
-    first_record = _skip_header(contract, content, source_file)
-    blocks = csv_blocks(first_record, len(contract.fields), contract.max_record_bytes, line=2)
+    names, records = _read_header(contract, content, source_file)
+    blocks = csv_blocks(records, len(names), contract.max_record_bytes, line=2)
     is_empty = True
     for block in blocks:
         is_empty = False
-        yield _land(context, block, source_file)
+        yield _land(context, block, names, source_file)
     if is_empty:
         yield raw_schema(contract).empty_table()
 
 
-def _skip_header(contract: Contract, content: Iterator[bytes], source_file: str) -> Iterator[bytes]:
-    """Check the header and give back what follows it."""
-    expected = ",".join(field.name for field in contract.fields).encode()
+def _read_header(
+    contract: Contract, content: Iterator[bytes], source_file: str
+) -> tuple[tuple[str, ...], Iterator[bytes]]:
+    """The fields of the file in their order, and what follows the header."""
+    known = {}
+    for version in contract.versions():
+        names = tuple(field.name for field in version.fields)
+        known[",".join(names).encode()] = names
+    longest = max(len(header) for header in known)
     begin = b""
     for piece in content:
         begin += piece
-        if b"\n" in begin or len(begin) > len(expected) + 2:
+        if b"\n" in begin or len(begin) > longest + 2:
             break
     header, _, rest = begin.partition(b"\n")
-    if header.removesuffix(b"\r") != expected:
+    found = known.get(header.removesuffix(b"\r"))
+    if found is None:
+        headers = [header.decode() for header in reversed(known)]
         raise AdxError(
             f"The header of {source_file} is not that of contract {contract.name} "
             f"version {contract.version}.",
-            remedy=f"Its first line must be: {expected.decode()}",
+            remedy=f"Its first line must be: {' or, as before: '.join(headers)}",
             exit_code=ExitCode.DATA,
         )
-    return chain([rest], content)
+    return found, chain([rest], content)
 
 
-def _land(context: LandingContext, block: CsvBlock, source_file: str) -> pa.Table:
+def _land(
+    context: LandingContext, block: CsvBlock, names: tuple[str, ...], source_file: str
+) -> pa.Table:
     lineage = pa.table(
         {
             "_source_file": pa.repeat(source_file, len(block)),
@@ -79,7 +90,7 @@ def _land(context: LandingContext, block: CsvBlock, source_file: str) -> pa.Tabl
     )
     clean = np.ones(len(block), np.bool_)
     clean[list(block.faults)] = False
-    texts = [decode(column) for column in block.columns]
+    texts = _in_contract_order(context.contract, names, block)
     parts = [(body_schema(context.contract).empty_table(), clean)]
     judged = ~clean
     if clean.any():
@@ -98,3 +109,12 @@ def _land(context: LandingContext, block: CsvBlock, source_file: str) -> pa.Tabl
         payloads.append(block.raw(place))
     body = merge([*parts, (strict_rows(context, verdicts, payloads), judged)])
     return with_lineage(context, body, lineage)
+
+
+def _in_contract_order(
+    contract: Contract, names: tuple[str, ...], block: CsvBlock
+) -> list[pa.Array]:
+    """The texts of each field of the contract; nulls for one that the file does not have."""
+    found = dict(zip(names, (decode(column) for column in block.columns), strict=False))
+    rows = len(block) - len(block.faults)
+    return [found.get(field.name, pa.nulls(rows, pa.string())) for field in contract.fields]

@@ -63,6 +63,7 @@ class PackageClaim(TypedDict):
         position: Where in the source the rows come from; any JSON.
         files: Content hash to name of every file in the package.
         follows: Load id of the pipeline's newest commit when the position was read.
+        contract_version: Version of the contract that the rows were landed by.
         rows: Rows in the package. dlt does not write its packages durably, so a power cut may
             take a file of one, and a claim without its rows would lose them.
     """
@@ -70,6 +71,7 @@ class PackageClaim(TypedDict):
     position: Any
     files: dict[str, str]
     follows: str
+    contract_version: int
     rows: int
 
 
@@ -135,12 +137,15 @@ class LakeClient(JobClientBase, WithStateSync):
         """Commit the package: rows, claim, dlt's state and schema, in one transaction.
 
         Raises:
-            StaleStateError: The table has moved on since the package was extracted.
+            StaleStateError: The table, or the contract, has moved on since the package was
+                extracted.
             DamagedPackageError: Rows of the package are gone.
         """
         package = load_package_state()["state"]
         state = package.get("pipeline_state")
         claim = cast("PackageClaim", package["destination_state"])
+        if claim.get("contract_version") != self.contract.version:
+            raise StaleStateError(f"Package {load_id} was landed by another contract version")
         pipeline = dlt.current.pipeline()
         rows = self._rows(pipeline, load_id)
         if rows.num_rows != claim["rows"]:

@@ -175,6 +175,7 @@ class TablePipeline:
                     position=claimed.position,
                     files=claimed.files,
                     follows=self._committed.last_load_id,
+                    contract_version=self.contract.version,
                     rows=table.num_rows,
                 )
             )

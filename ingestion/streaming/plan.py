@@ -24,6 +24,9 @@ class QueryPlan:
         topic_id: UUID of the topic that the table is read from.
         source: Source of the contract.
         table: Table of the contract.
+        version: Version of the contract.
+        contracts: Folder of the contract files, as the driver's `ADX_CONTRACTS` names it; empty
+            for the executor's own.
         location: Location of the lake table, for the data files.
         start: Offset from which each partition is read.
         end: Offset up to which each partition is read; None: as far as it goes, for ever.
@@ -37,6 +40,8 @@ class QueryPlan:
     topic_id: str
     source: str
     table: str
+    version: int
+    contracts: str
     location: str
     start: dict[int, int]
     end: dict[int, int] | None

@@ -7,6 +7,7 @@ starts from the table.
 """
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -24,6 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ingestion.contracts import Contract
+from ingestion.contracts.registry import FOLDER_VARIABLE
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.kafka.client import Topic, describe_topics
@@ -190,6 +192,8 @@ class TopicStream:
             topic_id=topic.topic_id,
             source=self._contract.source,
             table=self._contract.table,
+            version=self._contract.version,
+            contracts=os.environ.get(FOLDER_VARIABLE, ""),
             location=self._lake.location(self._contract),
             start=start,
             end=target,

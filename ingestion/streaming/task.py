@@ -2,10 +2,13 @@
 
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 
-from ingestion.contracts import Contract, load_contract
+from ingestion.contracts import Contract
+from ingestion.contracts.registry import contracts_folder, contracts_of, find_contract
+from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.files import DataFile, write_data_files
 from ingestion.landing import KeyStore, LandingContext, Tally, land_json
 from ingestion.settings import Settings
@@ -27,7 +30,7 @@ def land_range(plan: QueryPlan, task: TaskRange) -> Descriptor:
             written.
     """
     settings = _settings(plan.settings)
-    contract = load_contract(plan.source, plan.table)
+    contract = _contract(plan)
     keys = KeyStore(settings.keys)
     keys.demand(plan.keys)
     context = LandingContext(
@@ -72,6 +75,24 @@ def land_range(plan: QueryPlan, task: TaskRange) -> Descriptor:
         failed=dict(failed),
         drift=drift,
     )
+
+
+def _contract(plan: QueryPlan) -> Contract:
+    """The contract that the driver planned with; this process may have older or newer code.
+
+    Raises:
+        AdxError: It has.
+    """
+    folder = Path(plan.contracts) if plan.contracts else contracts_folder()
+    contract = find_contract(contracts_of(folder), plan.source, plan.table)
+    if contract.version != plan.version:
+        raise AdxError(
+            f"The driver lands {contract.name} by version {plan.version} of its contract, this "
+            f"executor has version {contract.version}.",
+            remedy="Bring driver and executors to the same code; nothing was landed.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    return contract
 
 
 @cache

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from ingestion.errors import AdxError
-from orchestration.cli import demo, doctor, failed, kafka, land, servers, stream, warehouse, world
+from orchestration.cli import (
+    demo,
+    doctor,
+    failed,
+    kafka,
+    land,
+    servers,
+    stream,
+    upgrade,
+    warehouse,
+    world,
+)
 
 EPILOG = (
     "Exit codes: 0 done; 1 a check, test or build failed; 2 wrong command line; "
@@ -54,6 +65,7 @@ app.add_typer(servers.app("postgres"), name="postgres", rich_help_panel="Lake")
 app.add_typer(stream.app, name="stream", rich_help_panel="Landing")
 land.register(app)
 app.add_typer(failed.app, name="failed", rich_help_panel="Landing")
+upgrade.register(app)
 warehouse.register(app)
 demo.register(app)
 

@@ -9,6 +9,8 @@ The rules:
   that a change touches no rows (a description, a test) says `--keep-rows` and gets an increment.
 - Dates that are named (`--dates`) count as touched by every event table of an increment, so that
   everything that is built by date is built again for them, from the vault.
+- Vault keys of another hash contract: everything from nothing, and `--keep-rows` is refused, since
+  old keys would join no new ones.
 - A selection is built in the scratch folder and never published: its window would count as done
   for models that were not built.
 """
@@ -49,7 +51,8 @@ create or replace table meta.build (
     previous_pin integer,
     built_at timestamp not null,
     full_refresh boolean not null,
-    code varchar not null
+    code varchar not null,
+    hash_contract integer not null
 )
 """
 
@@ -63,6 +66,7 @@ class Plan:
         previous: The pin it continues; None builds everything from nothing.
         base: The build it starts as a copy of.
         code: Hash of the dbt project.
+        hash_contract: Version of the hash contract of its vault keys.
         reason: Why it is a full refresh, or an increment.
         dates: Event dates that an increment builds again.
     """
@@ -71,6 +75,7 @@ class Plan:
     previous: Pin | None
     base: Build | None
     code: str
+    hash_contract: int
     reason: str
     dates: DateRange | None = None
 
@@ -217,10 +222,11 @@ class Session:
                 models=models,
                 tests=tests,
                 rows=sum(part.row_count for part in after.values()),
+                hash_contract=self.plan.hash_contract,
             )
             connection.execute(META_BUILD)
             connection.execute(
-                "insert into meta.build values (?, ?, ?, ?, ?, ?)",
+                "insert into meta.build values (?, ?, ?, ?, ?, ?, ?)",
                 [
                     manifest.build_id,
                     manifest.pin,
@@ -228,6 +234,7 @@ class Session:
                     finished_at.replace(tzinfo=None),
                     manifest.full_refresh,
                     manifest.code,
+                    manifest.hash_contract,
                 ],
             )
             connection.execute("checkpoint")
@@ -308,27 +315,52 @@ def plan_build(
     keep_rows: bool = False,
     dates: DateRange | None = None,
 ) -> Plan:
-    """Decide between an increment on the published build and a build from nothing."""
-    code = dbt.code_hash()
+    """Decide between an increment on the published build and a build from nothing.
+
+    Raises:
+        AdxError: Rows are to be kept whose vault keys follow another version of the hash contract.
+    """
+    code, hashes = dbt.code_hash(), dbt.hash_contract()
     current = store.current()
-    reason = ""
-    if full_refresh:
-        reason = "asked for"
-    elif current is None:
-        reason = "nothing is published yet"
-    elif current.manifest.code != code and not keep_rows:
-        reason = f"the dbt code has changed since build {current.manifest.build_id}"
-    elif current.log.exists():
-        reason = f"build {current.manifest.build_id} was written to after it was published"
-    elif current.manifest.pin > pin.number:
+    reason = "asked for" if full_refresh else rebuild_reason(current, keep_rows=keep_rows)
+    if not reason and current is not None and current.manifest.pin > pin.number:
         reason = f"pin {pin.number} is older than the published pin {current.manifest.pin}"
     if reason or current is None:
-        return Plan(pin, None, None, code, reason)
+        return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, current.manifest.pin)
     reason = f"what is new since pin {previous.number}"
     if dates is not None:
         reason += f", and the dates {dates[0]} to {dates[1]} again"
-    return Plan(pin, previous, current, code, reason, dates)
+    return Plan(pin, previous, current, code, hashes, reason, dates)
+
+
+def rebuild_reason(current: Build | None, *, keep_rows: bool = False) -> str:
+    """Why the next build is made from nothing; empty if it continues the published one.
+
+    Raises:
+        AdxError: As `plan_build`.
+    """
+    if current is None:
+        return "nothing is published yet"
+    build_id = current.manifest.build_id
+    stored, hashes = current.manifest.hash_contract, dbt.hash_contract()
+    if stored != hashes:
+        reason = (
+            f"the vault keys of build {build_id} follow version {stored} of the hash contract, "
+            f"the code is at {hashes}"
+        )
+        if keep_rows:
+            raise AdxError(
+                f"No row of the published warehouse can be kept: {reason}.",
+                remedy="Run `adx build` without --keep-rows, then `adx publish`.",
+                exit_code=ExitCode.CONFIGURATION,
+            )
+        return reason
+    if current.manifest.code != dbt.code_hash() and not keep_rows:
+        return f"the dbt code has changed since build {build_id}"
+    if current.log.exists():
+        return f"build {build_id} was written to after it was published"
+    return ""
 
 
 def _done_before(plan: Plan, store: Store) -> Build | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import PROJECT_ROOT, Settings
@@ -81,6 +82,13 @@ def code_hash() -> str:
             digest.update(f"\0{inside.as_posix()}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def hash_contract() -> int:
+    """Version of the hash contract that the project's vault keys follow."""
+    text = (PROJECT_FOLDER / "dbt_project.yml").read_text(encoding="utf-8")
+    variables = yaml.safe_load(text).get("vars") or {}
+    return int(variables.get("hash_contract", 1))
 
 
 @contextmanager

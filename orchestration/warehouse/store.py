@@ -44,6 +44,7 @@ class Manifest:
         models: Models built.
         tests: Tests passed.
         rows: Rows in all tables of the vault and the marts.
+        hash_contract: Version of the hash contract that its vault keys follow.
     """
 
     build_id: str
@@ -56,6 +57,7 @@ class Manifest:
     models: int
     tests: int
     rows: int
+    hash_contract: int = 1
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,13 @@ class Snapshot:
         if not inspector.has_table(contract.table):
             raise _changed(contract, f"has no table {contract.table}")
         found = {column["name"]: column["type"] for column in inspector.get_columns(contract.table)}
+        # A column that a later version added may come to the source after the contract.
+        first = {field.name for field in contract.versions()[0].fields}
+        later = {field.name for field in contract.fields} - first
         for field in contract.fields:
             kind = found.get(field.name)
+            if kind is None and field.name in later:
+                continue
             if kind is None:
                 raise _changed(contract, f"has no column {field.name} in {contract.table}")
             fitting = _FITTING.get(field.type, (sa.String,))

@@ -20,6 +20,8 @@ def plan(folder: Path, end: dict[int, int] | None) -> QueryPlan:
         topic_id="id-1",
         source="ad_events",
         table="events",
+        version=1,
+        contracts="",
         location="/lake/events",
         start={0: 3, 10: 4},
         end=end,
