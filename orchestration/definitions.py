@@ -56,7 +56,7 @@ def definitions_of(settings: Settings) -> dg.Definitions:
             *raw,
             pin_asset(settings),
             models,
-            publish_asset(settings, sorted(models.keys)),
+            publish_asset(settings, models),
             event_dates_asset(settings, [PUBLISHED], WRITER_POOL),
             verified,
             *upkeep_assets(settings),

@@ -106,9 +106,28 @@ def _specs(contracts: Sequence[Contract], engine: str) -> list[dg.AssetSpec]:
     ]
 
 
+_LINEAGE: Mapping[str, str] = {
+    "event_date": "UTC date of the event; the partition.",
+    "_load_date": "UTC date of the load; the partition.",
+    "_extras": "Fields that the contract does not declare, as JSON, encrypted.",
+    "_error": "Why the record failed, and the record itself, encrypted; null for good rows.",
+    "_kafka_topic": "Topic on the cluster.",
+    "_kafka_topic_id": "UUID of the topic, which tells a recreated topic from the one before.",
+    "_kafka_partition": "Partition of the topic.",
+    "_kafka_offset": "Offset in the partition.",
+    "_source_file": "File, or answer of the source, that the record came in.",
+    "_source_line": "Line or record number in it, from 1.",
+    "_is_deleted": "The source has this key no more.",
+    "_contract_version": "Version of the contract that the record was checked with.",
+    "_loaded_at": "When the commit was made.",
+    "_ingest_seq": "Number of the commit in this table, from 1.",
+}
+"""What every raw table says of where a row came from."""
+
+
 def _column_schema(contract: Contract) -> dg.TableSchema:
     """The columns of a raw table, with the contract's words about them."""
-    meanings = dict(_meanings(contract.fields))
+    meanings = {**_LINEAGE, **dict(_meanings(contract.fields))}
     return dg.TableSchema(
         [
             dg.TableColumn(column.name, str(column.type), description=meanings.get(column.name))

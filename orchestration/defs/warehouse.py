@@ -14,7 +14,7 @@ from ingestion.settings import Settings
 from orchestration.defs.dates import log_days
 from orchestration.defs.raw import raw_key
 from orchestration.lib.retries import retried
-from orchestration.lib.translator import PIN, PLATFORM_TEAM, WarehouseTranslator
+from orchestration.lib.translator import MARTS, PIN, PLATFORM_TEAM, WarehouseTranslator
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import Result
 from orchestration.warehouse.inventory import Table, inventory
@@ -223,8 +223,13 @@ def _checks(
         )
 
 
-def publish_asset(settings: Settings, marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    """The build that readers see."""
+def publish_asset(settings: Settings, models: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """The build that readers see.
+
+    It waits for the whole build, which is one step; only what readers read is drawn to it.
+    """
+    read = (*MARTS, "utilities")
+    marts = sorted(key for key in models.keys if key.path[0] in read)
 
     @dg.asset(
         key=PUBLISHED,
@@ -351,14 +356,3 @@ def warehouse_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         )
 
     return [reconciled]
-
-
-def warehouse_assets(settings: Settings, manifest: Path) -> list[dg.AssetsDefinition]:
-    """Everything behind the raw tables."""
-    models = dbt_warehouse(settings, manifest)
-    return [
-        pin_asset(settings),
-        models,
-        publish_asset(settings, sorted(models.keys)),
-        verified_asset(settings),
-    ]

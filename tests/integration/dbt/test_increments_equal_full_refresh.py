@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.warehouse.dbt import target_folder
 from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
@@ -403,19 +404,18 @@ def test_the_same_window_again_changes_nothing(incremented: Any) -> None:
 
 def test_dates_that_are_built_again_are_as_a_rebuild_makes_them(incremented: Any) -> None:
     before = everything(incremented)
-    damaged = incremented.query(
-        "select table_schema, table_name, column_name from information_schema.columns "
-        "join information_schema.tables using (table_schema, table_name) "
-        "where table_type = 'BASE TABLE' and column_name in ('event_date', 'advertiser_date') "
-        "and table_schema in ('business_vault', 'core', 'analytics', 'finance')"
-    )
+    manifest = json.loads((target_folder(incremented.settings) / "manifest.json").read_text())
+    damaged = [
+        (f"{node['schema']}.{node['name']}", node["config"]["partition_by"]["field"])
+        for node in manifest["nodes"].values()
+        if node["config"]["meta"].get("date_effects")
+    ]
     with incremented.connect() as connection:
-        for schema, table, column in damaged:
+        for table, column in damaged:
             # Two dates: one whose rows go, and one that gains rows that nothing accounts for.
-            connection.execute(f"delete from {schema}.{table} where {column} = '2026-03-28'")
+            connection.execute(f"delete from {table} where {column} = '2026-03-28'")
             connection.execute(
-                f"insert into {schema}.{table} "
-                f"from {schema}.{table} where {column} = '2026-03-29' limit 1"
+                f"insert into {table} from {table} where {column} = '2026-03-29' limit 1"
             )
     assert len(damaged) > 5
     assert before != everything(incremented)
