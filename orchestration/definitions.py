@@ -43,6 +43,7 @@ def definitions_of(settings: Settings) -> dg.Definitions:
     """
     raw = raw_assets(settings)
     models = dbt_warehouse(settings, manifest_file(settings))
+    published = publish_asset(settings, models)
     verified = verified_asset(settings)
     extra_checks = warehouse_checks(settings)
     check_keys = [
@@ -56,7 +57,7 @@ def definitions_of(settings: Settings) -> dg.Definitions:
             *raw,
             pin_asset(settings),
             models,
-            publish_asset(settings, models),
+            published,
             event_dates_asset(settings, [PUBLISHED], WRITER_POOL),
             verified,
             *upkeep_assets(settings),
@@ -64,5 +65,15 @@ def definitions_of(settings: Settings) -> dg.Definitions:
         asset_checks=extra_checks,
         jobs=jobs([key for definition in raw for key in definition.keys], sorted(models.keys)),
         schedules=schedules(settings),
-        sensors=sensors(settings, check_keys),
+        sensors=sensors(settings, check_keys, _watched([*raw, models, published])),
     )
+
+
+def _watched(definitions: list[dg.AssetsDefinition]) -> list[dg.AssetKey]:
+    """Assets that must stay fresh."""
+    return [
+        spec.key
+        for definition in definitions
+        for spec in definition.specs
+        if spec.freshness_policy is not None
+    ]

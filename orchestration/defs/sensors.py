@@ -1,4 +1,4 @@
-"""Sensors: dropped files, new commits, failed runs, failed checks.
+"""Sensors: dropped files, new commits, failed runs, failed checks, late tables.
 
 All of them only look; what they start can be started twice.
 """
@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 
 import dagster as dg
+from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from ingestion.contracts import all_contracts
@@ -176,11 +177,46 @@ def failed_checks_sensor(settings: Settings, checks: list[dg.AssetCheckKey]) -> 
     return failed_checks
 
 
-def sensors(settings: Settings, checks: list[dg.AssetCheckKey]) -> list[dg.SensorDefinition]:
-    """Every sensor of the platform."""
+def late_tables_sensor(settings: Settings, watched: list[dg.AssetKey]) -> dg.SensorDefinition:
+    """Alert when tables are not fresh any more; all that are late since the last look at once."""
+
+    @dg.sensor(
+        name="late_tables_sensor",
+        minimum_interval_seconds=CHECKS_SECONDS,
+        default_status=_status(settings),
+        description="Alerts (ADX_ALERT_URLS) and notes in the run ledger the tables that were not "
+        "looked after for longer than their freshness policy allows.",
+    )
+    def late_tables(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        seen = float(context.cursor or 0)
+        late = {
+            key.to_user_string(): record.updated_at.timestamp()
+            for key, record in context.instance.get_freshness_state_records(watched).items()
+            if record.freshness_state is FreshnessState.FAIL
+            and record.updated_at.timestamp() > seen
+        }
+        if late:
+            alert(settings, "late tables", f"{len(late)} tables are late.", tables=sorted(late))
+            context.update_cursor(repr(max(late.values())))
+        return dg.SkipReason(f"{len(late)} tables are late since the last look")
+
+    return late_tables
+
+
+def sensors(
+    settings: Settings, checks: list[dg.AssetCheckKey], watched: list[dg.AssetKey]
+) -> list[dg.SensorDefinition]:
+    """Every sensor of the platform.
+
+    Args:
+        settings: The environment.
+        checks: Checks that alert when they fail.
+        watched: Assets that alert when they are late.
+    """
     return [
         *(file_sensor(settings, source) for source in file_sources()),
         commits_sensor(settings),
         failed_runs_sensor(settings),
         failed_checks_sensor(settings, checks),
+        late_tables_sensor(settings, watched),
     ]

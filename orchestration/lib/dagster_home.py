@@ -14,6 +14,21 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+event_log_storage:
+  module: orchestration.lib.event_storage
+  class: OpenEventLogStorage
+  config:
+    base_dir: {events}
+run_storage:
+  module: dagster._core.storage.runs
+  class: SqliteRunStorage
+  config:
+    base_dir: {runs}
+schedule_storage:
+  module: dagster._core.storage.schedules
+  class: SqliteScheduleStorage
+  config:
+    base_dir: {schedules}
 run_launcher:
   module: orchestration.lib.run_launcher
   class: WatchedRunLauncher
@@ -61,7 +76,11 @@ def ensure_dagster_home(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
     if not configuration.exists() or not _is_edited(configuration.read_text(encoding="utf-8")):
-        configuration.write_text(_stamped(_INSTANCE), encoding="utf-8")
+        # The folders are Dagster's own defaults; naming one storage means naming all.
+        text = _INSTANCE.format(
+            events=home / "history" / "runs", runs=home / "history", schedules=home / "schedules"
+        )
+        configuration.write_text(_stamped(text), encoding="utf-8")
     return home
 
 

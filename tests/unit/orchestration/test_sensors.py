@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake
@@ -127,7 +128,7 @@ def test_a_schedule_waits_for_the_run_before(settings, tmp_path):
 @pytest.mark.parametrize("wanted", [False, True])
 def test_nothing_starts_by_itself_unless_it_is_asked_for(tmp_path, wanted):
     settings = Settings(home=tmp_path, dagster_autostart=wanted)
-    made = [*schedules(settings), *sensors.sensors(settings, [])]
+    made = [*schedules(settings), *sensors.sensors(settings, [], [])]
     assert len(made) >= 7
     assert {item.default_status.value for item in made} == {"RUNNING" if wanted else "STOPPED"}
 
@@ -182,6 +183,31 @@ def test_a_failed_check_alerts_once_and_again_when_it_fails_anew(settings, insta
     subject, details = alerts(settings)[0]
     assert subject == "check table:is_right"
     assert details["message"] == "3 rows are wrong"
+
+
+def test_tables_that_have_become_late_alert_together_and_once(settings, instance):
+    watched = [dg.AssetKey(name) for name in ("good", "late", "later")]
+    sensor = sensors.late_tables_sensor(settings, watched)
+
+    def become(name: str, state: FreshnessState, at: float) -> None:
+        change = FreshnessStateChange(
+            key=dg.AssetKey(name),
+            new_state=state,
+            previous_state=FreshnessState.UNKNOWN,
+            state_change_timestamp=at,
+        )
+        instance.report_runless_asset_event(dg.AssetMaterialization(name))
+        instance._report_runless_asset_event(change)
+
+    become("good", FreshnessState.PASS, 100.0)
+    assert look(sensor, instance).cursor is None
+    become("late", FreshnessState.FAIL, 101.0)
+    become("later", FreshnessState.FAIL, 102.0)
+    cursor = look(sensor, instance).cursor
+    assert look(sensor, instance, cursor).cursor == cursor
+    ((subject, details),) = alerts(settings)
+    assert subject == "late tables"
+    assert details["tables"] == ["late", "later"]
 
 
 @pytest.fixture
