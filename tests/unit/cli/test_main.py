@@ -25,6 +25,8 @@ COMMANDS = (
     "land",
     "failed list",
     "failed show",
+    "contracts check",
+    "upgrade",
     "pin",
     "build",
     "publish",
