@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ingestion.contracts.model import Contract, Field
+from ingestion.contracts.schema import raw_schema
 from ingestion.errors import AdxError, ExitCode
 
 _WIDER_TYPES = {("enum", "str"), ("uuid", "str")}
@@ -58,8 +59,6 @@ def refused(contract: Contract) -> list[Change]:
 
 def _of_table(before: Contract, after: Contract) -> Iterator[Change]:
     same = {
-        "the source": (before.source, after.source),
-        "the table": (before.table, after.table),
         "the carrier": (before.carrier, after.carrier),
         "the key": (before.key, after.key),
         "the event time": (before.event_time, after.event_time),
@@ -78,13 +77,17 @@ def _of_table(before: Contract, after: Contract) -> Iterator[Change]:
         )
     if after.one_of != before.one_of:
         yield _one_of(before, after)
+    names = raw_schema(after).names
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        remedy = "Give the new field another column by x-column."
+        yield Change("", f"two columns would be called {name}", remedy)
     lasting = {*after.key, *([after.event_time] if after.event_time else [])}
     yield from _of_fields(after, "", before.fields, after.fields, lasting)
 
 
 def _one_of(before: Contract, after: Contract) -> Change:
     if (before.one_of and set(before.one_of) <= set(after.one_of)) or not after.one_of:
-        return Change("", f"exactly one of {', '.join(after.one_of) or 'nothing'} is filled now")
+        return Change("", f"x-one-of names {', '.join(after.one_of) or 'nothing'} now")
     what = f"exactly one of {', '.join(after.one_of)} would have to be filled"
     return _no("", what, after, "Leave the rule as it was, and test for it in the model.")
 
