@@ -80,7 +80,8 @@ def test_files_of_both_versions_land_after_the_upgrade(
     }
     landed = ask(
         "adserver.clicks",
-        "select _source_file, click_id, button, _contract_version, _error.reason order by all",
+        "select _source_file, click_id, button, _contract_version, _error.reason "
+        "order by _source_file, _source_line",
     )
     assert landed == [
         ("clicks-1.csv", "c1", None, 1, None),
