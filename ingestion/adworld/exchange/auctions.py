@@ -69,9 +69,9 @@ BILLED_UNRENDERED = 0.4
 """Share of the wins that never rendered and are billed all the same."""
 
 TWINS = 0.03
-"""Share of the other requests whose id another exchange has given out as well."""
+"""Share of the other requests whose id another exchange has given out as well; at least one."""
 
-LATE_SLOTS = (5, 17)
+LATE_SLOTS = (12, 17)
 """Hours of which some notices come 1 to 5 days late; half of those are dated late as well."""
 
 HELD_SLOT = 11
@@ -260,7 +260,7 @@ class _Slot:
         people = people_of(self.config)
         exchange = self.draw.integers(0, len(EXCHANGES), count)
         number = numbers(IdKind.AUCTION, self.day, self.slot, count)
-        twins = min(len(rendered), round(count * TWINS))
+        twins = min(len(rendered), max(1, round(count * TWINS)))
         like = self.draw.permutation(len(rendered))[:twins]
         exchange[:twins] = (rendered.exchange[like] + 1) % len(EXCHANGES)
         number[:twins] = id_of(rendered.number[like])

@@ -21,7 +21,7 @@ from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.landing import KeyStore, LandingContext, Tally, land_json
 from ingestion.settings import Settings
-from ingestion.sources import adserver, campaigns, fx
+from ingestion.sources import adserver, campaigns, exchange, fx
 
 pytestmark = pytest.mark.slow
 
@@ -42,9 +42,10 @@ def sink(settings: Settings) -> MemorySink:
     kept = MemorySink()
     for day in range(1, DAYS + 1):
         play(settings, day, sink=kept)
-        for source in (adserver, campaigns, fx):
+        for source in (adserver, exchange, campaigns, fx):
             source.land(settings)
-        assert not list((settings.drop / "adserver").iterdir())
+        for source in ("adserver", "exchange"):
+            assert not list((settings.drop / source).iterdir())
     return kept
 
 

@@ -12,7 +12,7 @@ from ingestion.errors import ExitCode
 from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
-from ingestion.sources import adserver, campaigns, fx
+from ingestion.sources import adserver, campaigns, exchange, fx
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ METRICS = {
     "files_failed",
     "files_repeated",
 }
-SOURCES = ("adserver", "campaigns", "fx")
+SOURCES = ("adserver", "exchange", "campaigns", "fx")
 
 
 def expected(settings: Settings, day: int) -> dict[tuple[str, str, str], int]:
@@ -75,7 +75,7 @@ def test_what_is_landed_balances_with_what_was_sent_after_every_day(world):
     sink = MemorySink()
     for day in range(1, DAYS + 1):
         play(world, day, sink=sink)
-        reports = [source.land(world) for source in (campaigns, fx, adserver)]
+        reports = [source.land(world) for source in (campaigns, fx, adserver, exchange)]
         assert counted(world) == expected(world, day)
         assert {report.exit_code for report in reports} <= {ExitCode.OK, ExitCode.DATA}
     for source in (campaigns, fx, adserver):
