@@ -228,8 +228,11 @@ def _audience(auctioned: Auctioned) -> Iterator[Answer | None]:
     }
     user = person * 2 + rows["phone"]
     for grain in AUDIENCE_GRAINS:
-        columns = np.stack([user, *(dimensions[name].codes for name in grain)])
-        _, one_each = np.unique(columns, axis=1, return_index=True)
+        pairs = user
+        for name in grain:
+            codes, place = np.unique(dimensions[name].codes, return_inverse=True)
+            pairs = pairs * max(1, len(codes)) + place
+        _, one_each = np.unique(pairs, return_index=True)
         some = {name: dim.take(one_each) for name, dim in dimensions.items()}
         for group, count in sums(some, grain):
             yield answer("addressable_audience", dict(group), count)
