@@ -55,6 +55,25 @@ order by event_date desc
 limit 10
 """
 
+AUCTIONS = """
+select
+    event_date::varchar as event_date,
+    sum(imp_count) as slots,
+    sum(bid_count) as bids,
+    sum(win_count) as wins,
+    sum(billed_bid_count) as billed,
+    sum(bought_impression_count) as impressions,
+    round(100 * sum(bid_count) / nullif(sum(imp_count), 0), 1)::decimal(9, 1) as "bid %",
+    round(100 * sum(win_count) / nullif(sum(bid_count), 0), 1)::decimal(9, 1) as "win %",
+    round(
+        100 * sum(bought_impression_count) / nullif(sum(win_count), 0), 1
+    )::decimal(9, 1) as "render %"
+from analytics.rpt_auction_funnel_daily
+group by event_date
+order by event_date desc
+limit 10
+"""
+
 MONEY = """
 select
     advertiser_date::varchar as advertiser_date,
@@ -115,7 +134,7 @@ def _section(
 
 
 def figures(settings: Settings) -> list[Section]:
-    """Delivery by day, money by day, top campaigns, source balance, last builds.
+    """Delivery, auctions and money by day, top campaigns, source balance, last builds.
 
     Raises:
         AdxError: Nothing is published yet.
@@ -124,6 +143,7 @@ def figures(settings: Settings) -> list[Section]:
     with open_file(build.file, settings, read_only=True) as connection:
         sections = [
             _section(connection, "delivery", "Delivery by UTC date (gross)", DELIVERY, 1),
+            _section(connection, "auctions", "Auctions by UTC date of each step", AUCTIONS, 1),
             _section(connection, "money", "Money by advertiser date (gross, base)", MONEY, 2),
             _section(connection, "campaigns", "Campaigns by billed amount", CAMPAIGNS, 2),
             _section(connection, "sources", "Source balance", BALANCE, 1),
