@@ -38,7 +38,7 @@ def test_verify_and_reconcile_end_with_the_line_that_scripts_read(proven):
 
 def test_the_report_has_every_section(proven):
     sections = document(proven, "report")
-    assert list(sections) == ["delivery", "money", "campaigns", "sources", "runs"]
+    assert list(sections) == ["delivery", "auctions", "money", "campaigns", "sources", "runs"]
     assert all(sections.values())
     output = adx(proven, "report").stdout
     for words in ("Delivery by UTC date", "CTR %", "margin", "Source balance", "Last builds"):
