@@ -6,8 +6,9 @@ and the file after the stream, clicks before their impression, auctions of which
 late, dimensions that change, go, come late or restate the past, rates that are corrected or late.
 
 Random traffic touches many dates, and so hides a date effect that is declared too narrow. Each
-effect therefore has a month of 2024 or 2025 for itself, which nothing else of that window touches;
-campaigns and advertisers, whose effect has no end, have a window.
+effect therefore has a month of 2024 or 2025 for itself, which nothing else of that window touches.
+The effects of campaigns and advertisers have no end: each has a window of its own, and a month
+after all others.
 """
 
 import json
@@ -170,10 +171,10 @@ def first_window(warehouse: Any, records: Any) -> None:
             records.impression("far-stream-again", "2024-08-01 12:00", "L1"),
             records.impression("far-file-later", "2024-08-02 12:00", "L1"),
             records.click("far-click", "2024-09-05 12:00", "far-file-later"),
-            records.impression("campaign-late", "2024-10-07 03:00", "L7"),
-            records.impression("campaign-late-still", "2024-10-15 12:00", "L7"),
-            records.impression("advertiser-late", "2024-11-07 03:00", "L8"),
-            records.impression("advertiser-late-still", "2024-11-15 03:00", "L8"),
+            records.impression("campaign-late", "2026-10-07 03:00", "L7"),
+            records.impression("campaign-late-still", "2026-10-15 12:00", "L7"),
+            records.impression("advertiser-late", "2026-11-07 03:00", "L8"),
+            records.impression("advertiser-late-still", "2026-11-15 03:00", "L8"),
             records.impression("undescribed", "2026-03-24 12:00:00", "L9", creative_id="CR9"),
             records.click("of-undescribed", "2026-03-24 12:00:30", "undescribed"),
             records.impression("rate-restated", "2026-06-10 12:00", "L1"),
@@ -216,7 +217,7 @@ def first_window(warehouse: Any, records: Any) -> None:
         [
             records.bid("far-bid", "2024-07-01 12:00", "a-far-bid", "L1"),
             records.bid("of-undescribed", "2026-03-24 12:00", "a-of-undescribed", "L9"),
-            records.bid("of-campaign-late", "2024-10-07 03:00", "a-of-campaign-late", "L7"),
+            records.bid("of-campaign-late", "2026-10-07 03:00", "a-of-campaign-late", "L7"),
         ],
     )
     product = {"SKU": "SKU-1", "product_name": "Mouse"}
@@ -346,14 +347,14 @@ def third_window(warehouse: Any, records: Any) -> None:
 
 def fourth_window(warehouse: Any, records: Any) -> None:
     """A campaign is described for the first time, three days after its first event."""
-    warehouse.load("campaigns.campaigns", [records.campaign("C7", "A2", "2024-10-10 00:00:00")])
+    warehouse.load("campaigns.campaigns", [records.campaign("C7", "A2", "2026-10-10 00:00:00")])
 
 
 def fifth_window(warehouse: Any, records: Any) -> None:
     """An advertiser is described for the first time, three days after its first event."""
     california = {"time_zone": "America/Los_Angeles"}
     warehouse.load(
-        "campaigns.advertisers", [records.advertiser("A8", "2024-11-10 00:00", **california)]
+        "campaigns.advertisers", [records.advertiser("A8", "2026-11-10 00:00", **california)]
     )
 
 
@@ -603,10 +604,10 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
         "select line_item_id, advertiser_id, advertiser_date, gross_impression_count "
         "from finance.fct_line_item_billing_daily where line_item_id in ('L7', 'L8') order by all"
     ) == [
-        ("L7", "A2", date(2024, 10, 6), 1),
-        ("L7", "A2", date(2024, 10, 15), 1),
-        ("L8", "A8", date(2024, 11, 6), 1),
-        ("L8", "A8", date(2024, 11, 14), 1),
+        ("L7", "A2", date(2026, 10, 6), 1),
+        ("L7", "A2", date(2026, 10, 15), 1),
+        ("L8", "A8", date(2026, 11, 6), 1),
+        ("L8", "A8", date(2026, 11, 14), 1),
     ]
     assert incremented.query(
         "select line_item_id, advertiser_date, gross_impression_count "
