@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         fx_url: Base URL of the FX API; by default the ad world's server is started for a landing.
         fx_lookback_days: Days before the newest rate that are asked for again, since rates may be
             published late or corrected.
+        crunchbase_url: Base URL of the Crunchbase API, version included; with a key alone, the
+            public one; with neither, the ad world's server is started for a landing.
+        crunchbase_key: User key of the Crunchbase API.
+        crunchbase_calls_per_minute: Most calls a minute that the licence allows.
+        crunchbase_lookback_days: Days before the newest change that are asked for again.
         drop_quiet_seconds: How long a dropped file without a `.done` marker must stay unchanged
             before it is taken.
         keep_loaded_files: Keep dropped files after their commit, in `<drop>/archive/`. They hold
@@ -68,7 +73,10 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ADX_", env_file=PROJECT_ROOT / ".env", extra="forbid"
+        env_prefix="ADX_",
+        env_file=PROJECT_ROOT / ".env",
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
     environment: str = "local"
@@ -91,6 +99,10 @@ class Settings(BaseSettings):
     campaigns_url: str | None = None
     fx_url: str | None = None
     fx_lookback_days: int = Field(default=7, ge=0)
+    crunchbase_url: str | None = None
+    crunchbase_key: SecretStr | None = None
+    crunchbase_calls_per_minute: int = Field(default=200, ge=1)
+    crunchbase_lookback_days: int = Field(default=1, ge=0)
     drop_quiet_seconds: float = Field(default=2.0, ge=0)
     keep_loaded_files: bool = False
     retry_seconds: float = Field(default=10.0, ge=0)
@@ -190,8 +202,11 @@ def load_settings() -> Settings:
                 exit_code=ExitCode.CONFIGURATION,
             ) from error
         name = f"ADX_{'_'.join(str(part) for part in first['loc']).upper()}"
+        # a misspelt name may hold a key all the same
+        is_secret = any(word in name for word in ("KEY", "SECRET", "ALERT"))
+        got = "" if is_secret else f" (got {first.get('input')!r})"
         raise AdxError(
-            f"Setting {name} is invalid: {first['msg']} (got {first.get('input')!r}).",
+            f"Setting {name} is invalid: {first['msg']}{got}.",
             remedy="Correct it in the environment or in .env; .env.example lists every setting.",
             exit_code=ExitCode.CONFIGURATION,
         ) from error

@@ -14,19 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ingestion.adworld.config import WorldConfig, read_config
 from ingestion.adworld.fx import shown
+from ingestion.adworld.loopback import JsonHandler, serving
 from ingestion.adworld.state import read_state
-from ingestion.errors import AdxError, ExitCode
 
 PAGE_ROWS = 100
-RETRY_AFTER_SECONDS = 1
 _PLANTED: dict[int, tuple[HTTPStatus, ...]] = {
     1: (HTTPStatus.SERVICE_UNAVAILABLE,),
     2: (HTTPStatus.TOO_MANY_REQUESTS,),
@@ -51,23 +49,8 @@ def serve_fx(folder: Path, port: int = 0, *, failures: bool = True) -> Iterator[
     """
     config = read_config(folder)
     handler = _handler(config, lambda: read_state(folder).fx_day, failures)
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise AdxError(
-            f"The FX server cannot listen on port {port}: {error.strerror}.",
-            remedy="Stop what uses the port, or use port 0 for a free one.",
-            exit_code=ExitCode.UNAVAILABLE,
-        ) from error
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving("FX", handler, port) as url:
+        yield url
 
 
 def page_of(
@@ -90,14 +73,14 @@ def page_of(
 
 def _handler(
     config: WorldConfig, shown_day: Callable[[], int], failures: bool
-) -> type[BaseHTTPRequestHandler]:
+) -> type[JsonHandler]:
     asked: Counter[int] = Counter()
     lock = Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         """Answers for one world."""
 
-        def do_GET(self) -> None:
+        def respond(self, _: bytes) -> None:
             url = urlsplit(self.path)
             if url.path != "/v1/rates":
                 self._answer(HTTPStatus.NOT_FOUND, {"error": f"no such path: {url.path}"})
@@ -110,9 +93,6 @@ def _handler(
                 return
             self._answer(*page_of(config, shown_day(), query))
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - overridden
-            """A server in a test or a demo has nothing to say on stderr."""
-
         def _failure(self, page: int) -> HTTPStatus | None:
             with lock:
                 asked[page] += 1
@@ -120,13 +100,6 @@ def _handler(
                 return planted[asked[page] - 1] if asked[page] <= len(planted) else None
 
         def _answer(self, status: HTTPStatus, document: dict[str, Any]) -> None:
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            if status == HTTPStatus.TOO_MANY_REQUESTS:
-                self.send_header("Retry-After", str(RETRY_AFTER_SECONDS))
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, json.dumps(document).encode())
 
     return Handler

@@ -11,6 +11,7 @@ from ingestion.adworld.key.balance import balance_answers, dimension_answers
 from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.exact import Answer
 from ingestion.adworld.key.money import Books, money_answers
+from ingestion.adworld.key.organizations import organization_answers
 from ingestion.adworld.ledger import Ledger
 from ingestion.errors import AdxError, ExitCode
 
@@ -29,6 +30,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *action_answers(ledger),
         *balance_answers(ledger),
         *dimension_answers(ledger),
+        *organization_answers(ledger),
     ]
     return sorted(one for one in found if one is not None)
 

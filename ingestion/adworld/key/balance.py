@@ -8,6 +8,8 @@
 - SQL tables: a row is loaded when a poll at the end of a played day finds it new or changed, and
   once more, marked as deleted, when its key has gone. Every such row is a version of its own.
 - Exchange rates: every row that the API shows is loaded once; a restated rate is another row.
+- Crunchbase: a record is loaded when somebody who asks at the end of a played day finds it new or
+  changed; each is a version of its own. A deletion is a record of its own table.
 - drift: good rows with a field that the contract does not know, every delivery of them.
 - A version of a dimension is a good row of its table, deletions included; a member is a key.
 """
@@ -29,6 +31,7 @@ from ingestion.adworld.hostile import (
 from ingestion.adworld.key.actions import distinct_actions
 from ingestion.adworld.key.events import Distinct, distinct
 from ingestion.adworld.key.exact import Answer, answer
+from ingestion.adworld.key.organizations import organization_balance
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import polls
 
@@ -114,6 +117,7 @@ def _plain_tables(ledger: Ledger) -> dict[str, int]:
     for row in polls(ledger.config, ledger.day):
         loaded[f"campaigns.{row.table}"] += row.bad is None
     loaded[FX_RATES] = sum(1 for rate in seen(ledger.config, ledger.day) if rate.bad is None)
+    loaded.update(table for table, bad, _ in organization_balance(ledger) if bad is None)
     return dict(loaded)
 
 
@@ -129,6 +133,9 @@ def _failed(ledger: Ledger) -> Counter[tuple[str, str]]:
     for rate in seen(ledger.config, ledger.day):
         if rate.bad is not None:
             failed[FX_RATES, rate.bad] += 1
+    for table, bad, _ in organization_balance(ledger):
+        if bad is not None:
+            failed[table, bad] += 1
     return failed
 
 
@@ -146,6 +153,7 @@ def _drift(ledger: Ledger) -> Counter[str]:
         for rate in seen(ledger.config, ledger.day)
         if rate.bad is None and set(rate.document) - declared
     )
+    drift.update(table for table, bad, drifts in organization_balance(ledger) if drifts and not bad)
     return drift
 
 
