@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -127,10 +128,11 @@ class Directory:
         self._played = played
 
     def _all(self, collection: str) -> list[Properties]:
-        if collection not in COLLECTIONS:
+        known = shown(self._config, self._played())
+        changes = next((known[name] for name in COLLECTIONS if name == collection), None)
+        if changes is None:
             raise _bad(f"no collection {collection}")
-        changes = shown(self._config, self._played())[collection].values()
-        return [change.properties for change in changes if change.properties is not None]
+        return [change.properties for change in changes.values() if change.properties is not None]
 
     def search(self, collection: str, body: Any) -> Any:
         """One page of a search."""
@@ -142,10 +144,7 @@ class Directory:
         for by in reversed(order):
             if by.get("field_id") not in _SORTED_BY:
                 raise _bad("no such order")
-            found.sort(
-                key=lambda row, name=by["field_id"]: (row[name], row["uuid"]),
-                reverse=by.get("sort") == "desc",
-            )
+            found.sort(key=itemgetter(by["field_id"], "uuid"), reverse=by.get("sort") == "desc")
         page = _page(found, body.get("limit", 100), body.get("after_id"))
         return {
             "count": len(found),
@@ -236,7 +235,7 @@ def _fields(collection: str, field_ids: Any) -> list[str]:
 
 def _selected(row: Properties, names: list[str]) -> Properties:
     """What was asked for, as far as it is known; the identifier always comes."""
-    return {name: row[name] for name in {*names, "identifier"} if row.get(name) is not None}
+    return {name: row[name] for name in sorted({*names, "identifier"}) if row.get(name) is not None}
 
 
 def _matches(row: Properties, query: Any) -> bool:

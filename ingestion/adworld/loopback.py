@@ -15,9 +15,11 @@ class JsonHandler(BaseHTTPRequestHandler):
     """Answers with JSON."""
 
     def do_GET(self) -> None:
+        """A request without a body."""
         self.respond(b"")
 
     def do_POST(self) -> None:
+        """A request with a body."""
         self.respond(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
     def respond(self, body: bytes) -> None:

@@ -49,6 +49,21 @@ versions as (
             fx_rate_hashdiff
         from {{ ref('sat_fx_rate__fx') }}
     ) as fx_rate_versions
+    union all
+    select
+        crunchbase_versions.source_table,
+        count(*) as distinct_count
+    from (
+        {%- for entity in ['organization', 'funding_round', 'acquisition', 'person'] %}
+        select distinct
+            record_source as source_table,
+            {{ entity }}_hk as entity_hk,
+            effective_from
+        from {{ ref('sat_' ~ entity ~ '__crunchbase') }}
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    ) as crunchbase_versions
+    group by crunchbase_versions.source_table
 ),
 
 events as (

@@ -13,7 +13,7 @@ for until one is not full, and what came is compared with what the API says ther
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -135,7 +135,7 @@ class Api:
         ]
 
     def organization(
-        self, entity_id: str, field_ids: Sequence[str], cards: dict[str, Sequence[str]]
+        self, entity_id: str, field_ids: Sequence[str], cards: Mapping[str, Sequence[str]]
     ) -> Looked:
         """An organisation by permalink or uuid, with all records of its cards.
 

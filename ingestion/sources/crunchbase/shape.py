@@ -8,7 +8,8 @@ as text, texts and objects. So:
   uuids), sorted, separated by a vertical bar;
 - a list of places where it has an object becomes that object, one permalink per kind of place.
 
-Nothing else is touched: what does not have the documented shape stays as it came, so that the
+Members that are null are left out, since a search leaves them out and a card does not. Nothing else
+is touched: what does not have the documented shape stays as it came, so that the
 landing refuses it with a reason.
 """
 
@@ -53,7 +54,8 @@ def flat_record_of(contract: Contract, properties: Any) -> bytes:
     """The record of an entity whose fields are its own, as those of `deleted_entities` are."""
     if not isinstance(properties, dict):
         return _bytes(properties)
-    return _bytes(_shaped(contract.fields, properties))
+    known = {name: value for name, value in properties.items() if value is not None}
+    return _bytes(_shaped(contract.fields, known))
 
 
 def _shaped(fields: tuple[Field, ...], found: dict[str, Any]) -> dict[str, Any]:
@@ -86,12 +88,13 @@ def _decimal_text(number: Number) -> Any:
 
 def _joined(identifiers: list[Any], member: str) -> Any:
     """An identifier without a permalink is named by its uuid."""
-    names = [
-        identifier.get(member) or identifier.get("uuid") if isinstance(identifier, dict) else None
-        for identifier in identifiers
-    ]
-    if not all(isinstance(name, str) and SEPARATOR not in name for name in names):
-        return identifiers
+    names = []
+    for identifier in identifiers:
+        known = identifier if isinstance(identifier, dict) else {}
+        name = known.get(member) or known.get("uuid")
+        if not isinstance(name, str) or SEPARATOR in name:
+            return identifiers
+        names.append(name)
     return SEPARATOR.join(sorted(names)) if names else None
 
 
@@ -106,4 +109,11 @@ def _places(identifiers: list[Any]) -> Any:
 
 
 def _bytes(value: Any) -> bytes:
-    return dump_json(value).encode()
+    """The same bytes for the same record, whatever the order in which its members came."""
+    return dump_json(_ordered(value)).encode()
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value

@@ -10,6 +10,8 @@
     'link_user_account': ['user', 'account'],
     'link_credit_note_line_item': ['credit_note', 'line_item'],
     'link_third_party_report_line_item': ['third_party_report', 'line_item'],
+    'link_funding_round_organization': ['funding_round', 'organization'],
+    'link_person_organization': ['person', 'organization'],
 } %}
 {%- set children = [] %}
 {%- for link, entities in links.items() %}
@@ -26,10 +28,18 @@
 {%- for link in ['line_item_creative', 'user_account'] %}
 {%- do children.append(['sat_' ~ link ~ '__campaigns', link ~ '_hk', 'link_' ~ link]) %}
 {%- endfor %}
+{%- for entity in ['organization', 'funding_round', 'acquisition', 'person'] %}
+{%- do children.append(['sat_' ~ entity ~ '__crunchbase', entity ~ '_hk', 'hub_' ~ entity]) %}
+{%- endfor %}
+{%- set acquisitions = 'link_acquisition_organizations' %}
+{%- do children.append([acquisitions, 'acquisition_hk', 'hub_acquisition']) %}
+{%- do children.append([acquisitions, 'acquirer_hk', 'hub_organization']) %}
+{%- do children.append([acquisitions, 'acquiree_hk', 'hub_organization']) %}
 {%- do children.append(['sat_fx_rate__fx', 'fx_rate_hk', 'hub_fx_rate']) %}
 {%- do children.append(['sat_product__user_events', 'product_hk', 'hub_product']) %}
 
 {%- for child, key, parent in children %}
+{%- set parent_key = 'organization_hk' if key in ['acquirer_hk', 'acquiree_hk'] else key %}
 {{ 'union all' if not loop.first }}
 select
     '{{ child }}' as child,
@@ -38,7 +48,7 @@ select
 from {{ ref(child) }} as child_rows
 where
     child_rows.{{ key }} not in (
-        select parent_rows.{{ key }} from {{ ref(parent) }} as parent_rows
+        select parent_rows.{{ parent_key }} from {{ ref(parent) }} as parent_rows
     )
 having count(*) > 0
 {%- endfor %}

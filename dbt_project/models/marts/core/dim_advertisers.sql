@@ -28,6 +28,8 @@ advertisers as (
         versions.industry,
         versions.website_domain,
         versions.crunchbase_permalink,
+        {{ hash_to_text('same_as.organization_hk') }} as organization_key,
+        same_as.matched_by as organization_matched_by,
         versions.valid_from,
         versions.valid_to,
         versions.as_of_from,
@@ -35,6 +37,8 @@ advertisers as (
         versions.is_deleted,
         versions.is_inferred
     from versions
+    left join {{ ref('sal_organization_advertiser') }} as same_as
+        on versions.advertiser_hk = same_as.advertiser_hk
 )
 
 select * from advertisers
