@@ -9,13 +9,25 @@ from ingestion.settings import Settings
 if TYPE_CHECKING:
     from ingestion.sources.report import LandingReport
 
-BATCH_SOURCES = ("campaigns", "fx", "adserver", "exchange")
+BATCH_SOURCES = ("campaigns", "fx", "crunchbase", "adserver", "exchange")
 """Dimensions and rates first: what events refer to is then there when they are built."""
 
 
-def land_source(settings: Settings, name: str) -> "LandingReport":
-    """Land one batch source, such as `adserver`."""
+def land_source(settings: Settings, name: str, *, demanded: bool = False) -> "LandingReport":
+    """Land one batch source, such as `adserver`.
+
+    Args:
+        settings: Where everything is.
+        name: The source.
+        demanded: Whether somebody asked for just this one. Otherwise a source on demand
+            (Crunchbase) is left alone where nothing says how to reach it.
+    """
+    from ingestion.sources.report import LandingReport
+
     module = importlib.import_module(f"ingestion.sources.{name}")
+    is_configured = getattr(module, "is_configured", None)
+    if not demanded and is_configured is not None and not is_configured(settings):
+        return LandingReport(name)
     return module.land(settings)
 
 

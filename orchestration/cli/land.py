@@ -14,6 +14,7 @@ class Source(StrEnum):
     ADSERVER = "adserver"
     EXCHANGE = "exchange"
     CAMPAIGNS = "campaigns"
+    CRUNCHBASE = "crunchbase"
     FX = "fx"
     ALL = "all"
 
@@ -27,7 +28,7 @@ def land(
     source: Annotated[Source, typer.Argument(help="Which source to land.")] = Source.ALL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Land files, campaign tables or FX rates; what was landed before is not landed again.
+    """Land files, campaign tables, FX rates, organisations; nothing is landed a second time.
 
     A part of a source that cannot be landed does not hold up the rest; it decides the exit code.
     """
@@ -36,8 +37,9 @@ def land(
     from orchestration.batch import BATCH_SOURCES, land_source
 
     settings = load_settings()
-    names = BATCH_SOURCES if source is Source.ALL else (source.value,)
-    reports = [land_source(settings, name) for name in names]
+    demanded = source is not Source.ALL
+    names = (source.value,) if demanded else BATCH_SOURCES
+    reports = [land_source(settings, name, demanded=demanded) for name in names]
     if as_json:
         print_json([report.as_json() for report in reports])
     else:

@@ -12,6 +12,7 @@ from orchestration.warehouse.chain.events import event_links
 from orchestration.warehouse.chain.facts import facts, sums
 from orchestration.warehouse.chain.keys import hubs
 from orchestration.warehouse.chain.link import Link
+from orchestration.warehouse.chain.organizations import organizations
 from orchestration.warehouse.chain.versions import satellites
 
 __all__ = ["CHAIN", "Link"]
@@ -20,6 +21,7 @@ CHAIN: tuple[Link, ...] = (
     *event_links(),
     *hubs(),
     *satellites(),
+    *organizations(),
     *facts(),
     *auctions(),
     *sums(),

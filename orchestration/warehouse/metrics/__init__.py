@@ -6,7 +6,7 @@ without a value in a dimension is left out of the grains with it. Nothing here i
 models or with the answer key.
 """
 
-from orchestration.warehouse.metrics import auctions, delivery, money, platform
+from orchestration.warehouse.metrics import auctions, delivery, money, organizations, platform
 from orchestration.warehouse.metrics.family import Family
 
 __all__ = ["FAMILIES", "Family"]
@@ -15,6 +15,7 @@ FAMILIES: tuple[Family, ...] = (
     *delivery.FAMILIES,
     *auctions.FAMILIES,
     *money.FAMILIES,
+    *organizations.FAMILIES,
     *platform.FAMILIES,
 )
 """Every family; each metric at each grain comes from one of them."""

@@ -35,7 +35,16 @@ FILES = Family(
     grains=("source_table",),
 )
 
-_DIMENSIONS = ("advertiser", "campaign", "line_item", "creative", "publisher", "site", "placement")
+_DIMENSIONS = (
+    "advertiser",
+    "campaign",
+    "line_item",
+    "creative",
+    "publisher",
+    "site",
+    "placement",
+    "organization",
+)
 
 # Members that no source has described yet (inferred from events) are no versions of a source.
 _VERSIONS = " union all ".join(

@@ -178,7 +178,7 @@ class Warehouse:
         connection: duckdb.DuckDBPyConnection, contract: Contract, from_seq: int, to_seq: int
     ) -> Row:
         effective = {"campaigns": "updated_at", "fx": "rate_date"}.get(contract.source)
-        value = "event_date" if contract.is_event else f"cast({effective} as date)"
+        value = "event_date" if contract.is_event else f"cast({effective or 'null'} as date)"
         dates: list[date] = [
             found
             for (found,) in connection.execute(

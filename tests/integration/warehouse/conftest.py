@@ -203,7 +203,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         play(settings, 1, sink=sink)
         Lake.open(settings).ensure_tables()
         _land_messages(settings, sink)
-        for source in ("campaigns", "fx", "adserver", "exchange"):
+        for source in ("campaigns", "fx", "crunchbase", "adserver", "exchange"):
             importlib.import_module(f"ingestion.sources.{source}").land(settings)
         build(settings)
         publish(settings)
