@@ -193,9 +193,7 @@ class Api:
             for record in found:
                 uuid = uuid_of(record)
                 if uuid in seen:
-                    raise lies(
-                        f"sends the record {uuid} of {path} twice: its cursor goes in rounds"
-                    )
+                    raise lies(f"sends record {uuid} of {path} twice: its cursor repeats itself")
                 if uuid is not None:
                     seen.add(uuid)
             records += found
@@ -204,9 +202,7 @@ class Api:
                 return records
             after = uuid_of(found[-1])
             if after is None:
-                raise lies(
-                    f"ends a page of {path} with a record without a uuid, so without a cursor"
-                )
+                raise lies(f"ends a page of {path} with a record that has no uuid, no cursor")
 
 
 def uuid_of(record: Any) -> str | None:
