@@ -16,7 +16,7 @@ from ingestion.settings import Settings
 _SERVER = """
 import json, os, sys
 import ingestion.sources.adserver, ingestion.sources.campaigns
-import ingestion.sources.exchange, ingestion.sources.fx
+import ingestion.sources.crunchbase, ingestion.sources.exchange, ingestion.sources.fx
 from ingestion.sources.main import run
 
 for line in sys.stdin:

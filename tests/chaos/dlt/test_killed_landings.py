@@ -12,13 +12,20 @@ from threading import Thread
 
 import fastavro
 import pytest
+from pydantic import SecretStr
 
+from ingestion.adworld import create_world
+from ingestion.adworld.config import read_config
+from ingestion.adworld.crunchbase_server import serve_crunchbase
+from ingestion.adworld.key.organizations import organization_balance
+from ingestion.adworld.ledger import Ledger
+from ingestion.adworld.state import WorldState, write_state
 from ingestion.contracts import all_contracts, load_contract
 from ingestion.contracts.avro import avro_schema
 from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
-from ingestion.sources import adserver, campaigns, exchange, fx
+from ingestion.sources import adserver, campaigns, crunchbase, exchange, fx
 
 pytestmark = pytest.mark.slow
 
@@ -194,3 +201,36 @@ def test_killed_polls_of_an_api_lose_no_rate_and_repeat_none(settings, rates, ki
     fx.land(after)
     assert keys_in_lake(settings, "fx.rates", "cast(rate_date as varchar)") == Counter(days)
     assert fx.land(after).tables[0].commits == 0
+
+
+@pytest.fixture
+def organizations(settings) -> Iterator[Settings]:
+    """Settings that name the ad world's Crunchbase, after its first day."""
+    create_world(settings.world, seed=7, scale=900, days=1)
+    write_state(settings.world, WorldState(played=1))
+    with serve_crunchbase(settings.world, failures=False, calls_per_minute=10_000) as (url, key):
+        yield settings.model_copy(update={"crunchbase_url": url, "crunchbase_key": SecretStr(key)})
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_landings_of_organizations_lose_no_record_and_repeat_none(
+    settings, organizations, point, kill_at
+):
+    """Three kills; each landing finishes what the one before has left, and dies a table further."""
+    access = {
+        "ADX_CRUNCHBASE_URL": organizations.crunchbase_url,
+        "ADX_CRUNCHBASE_KEY": organizations.crunchbase_key.get_secret_value(),
+    }
+    for number in range(3):
+        kill_at("crunchbase", point, **access)
+        if number == 1:
+            shutil.rmtree(settings.dlt)
+    crunchbase.land(organizations)
+    balance = Counter(
+        table
+        for table, _, _ in organization_balance(Ledger(read_config(settings.world), 1, [], []))
+    )
+    for table, count in balance.items():
+        positions = keys_in_lake(settings, table, "_source_line")
+        assert positions.total() == len(positions) == count, table
+    assert sum(table.commits for table in crunchbase.land(organizations).tables) == 0

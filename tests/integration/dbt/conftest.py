@@ -562,6 +562,52 @@ class Records:
             "rate": Decimal(rate),
         }
 
+    @staticmethod
+    def organization(number: int, updated_at: str, **fields: Any) -> Row:
+        return {
+            "uuid": f"organization-{number}",
+            "identifier": {"uuid": f"organization-{number}", "permalink": f"org-{number}"},
+            "name": f"Organization {number}",
+            "funding_total": {"value": Decimal("1234567.89"), "currency": "EUR"},
+            "updated_at": at(updated_at),
+            **fields,
+        }
+
+    @staticmethod
+    def funding_round(number: int, organization: int, updated_at: str, amount: str) -> Row:
+        return {
+            "uuid": f"round-{number}",
+            "identifier": {"uuid": f"round-{number}"},
+            "funded_organization_identifier": {"uuid": f"organization-{organization}"},
+            "investment_type": "seed",
+            "money_raised": {"value": Decimal(amount), "currency": "JPY"},
+            "updated_at": at(updated_at),
+        }
+
+    @staticmethod
+    def acquisition(number: int, acquirer: int, acquiree: int, updated_at: str) -> Row:
+        return {
+            "uuid": f"acquisition-{number}",
+            "identifier": {"uuid": f"acquisition-{number}"},
+            "acquirer_identifier": {"uuid": f"organization-{acquirer}"},
+            "acquiree_identifier": {"uuid": f"organization-{acquiree}"},
+            "updated_at": at(updated_at),
+        }
+
+    @staticmethod
+    def person(number: int, updated_at: str, organization: int | None = None) -> Row:
+        employer = None if organization is None else {"uuid": f"organization-{organization}"}
+        return {
+            "uuid": f"person-{number}",
+            "identifier": {"uuid": f"person-{number}", "value": "name-pseudonym"},
+            "primary_organization": employer,
+            "updated_at": at(updated_at),
+        }
+
+    @staticmethod
+    def deleted_entity(kind: str, uuid: str, deleted_at: str) -> Row:
+        return {"uuid": uuid, "entity_def_id": kind, "deleted_at": at(deleted_at)}
+
 
 @pytest.fixture(scope="session")
 def records() -> type[Records]:

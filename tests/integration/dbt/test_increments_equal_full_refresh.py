@@ -231,6 +231,65 @@ def first_window(warehouse: Any, records: Any) -> None:
     )
 
 
+def first_organizations(warehouse: Any, records: Any) -> None:
+    """A1 is found by its permalink, A2 by its domain; a deletion comes before what it deletes."""
+    warehouse.load(
+        "campaigns.advertisers",
+        [
+            records.advertiser(
+                "A4", BEFORE, crunchbase_permalink="ORG-1", website_domain="x.example"
+            ),
+            records.advertiser("A5", BEFORE, website_domain="www.two.example"),
+        ],
+    )
+    warehouse.load(
+        "crunchbase.organizations",
+        [
+            records.organization(1, BEFORE, website_url="https://one.example"),
+            records.organization(2, BEFORE, website_url="http://two.example:80/about"),
+            records.organization(9, BEFORE, website_url="https://x.example"),
+        ],
+    )
+    warehouse.load("crunchbase.funding_rounds", [records.funding_round(1, 1, BEFORE, "0.1")])
+    warehouse.load("crunchbase.acquisitions", [records.acquisition(1, 1, 7, BEFORE)])
+    warehouse.load("crunchbase.people", [records.person(1, BEFORE, 8), records.person(2, BEFORE)])
+    warehouse.load(
+        "crunchbase.deleted_entities",
+        [records.deleted_entity("organization", "organization-6", "2026-03-20 00:00")],
+    )
+
+
+def second_organizations(warehouse: Any, records: Any) -> None:
+    """A second one has A5's domain; a round is restated; one that is deleted is described late."""
+    warehouse.load(
+        "crunchbase.organizations",
+        [
+            records.organization(3, "2026-03-28 10:00", website_url="https://www.TWO.example"),
+            records.organization(1, "2026-03-28 11:00", name="Renamed", rank_org=3),
+            records.organization(6, "2026-03-19 00:00"),
+        ],
+    )
+    rounds = [
+        records.funding_round(1, 1, "2026-03-28 10:00", "90071992547409.931"),
+        records.funding_round(2, 2, "2026-03-28 10:00", "5"),
+    ]
+    warehouse.load("crunchbase.funding_rounds", rounds)
+    warehouse.load("crunchbase.people", [records.person(1, "2026-03-28 10:00", 1)])
+
+
+def third_organizations(warehouse: Any, records: Any) -> None:
+    """The first with A5's domain goes, so that the second is it; so does a round."""
+    warehouse.load(
+        "crunchbase.deleted_entities",
+        [
+            records.deleted_entity("organization", "organization-2", "2026-03-29 10:00"),
+            records.deleted_entity("funding_round", "round-2", "2026-03-29 10:00"),
+            records.deleted_entity("acquisition", "acquisition-1", "2026-03-29 10:00"),
+        ],
+    )
+    warehouse.load("crunchbase.acquisitions", [records.acquisition(2, 3, 1, "2026-03-29 10:00")])
+
+
 def second_window(warehouse: Any, records: Any) -> None:
     """Late, resent, conflicting; a rate entered late, a line item described late; deletions."""
     warehouse.load("campaigns.campaigns", [records.campaign("C9", "A2", "2026-07-01 08:00")])
@@ -363,8 +422,15 @@ def incremented(new_warehouse: Callable[[], Any], records: Any) -> Any:
     """Five windows, each built as it came."""
     warehouse = new_warehouse()
     windows = (first_window, second_window, third_window, fourth_window, fifth_window)
+    organizations = {
+        first_window: first_organizations,
+        second_window: second_organizations,
+        third_window: third_organizations,
+    }
     for previous, fill in enumerate(windows):
         fill(warehouse, records)
+        if fill in organizations:
+            organizations[fill](warehouse, records)
         window = warehouse.window(previous or None, warehouse.pin())
         # Tests take as long as the models, and every kind of change is in the second and third.
         warehouse.build(window, tests=previous in (1, 2), full_refresh=previous == 0)
@@ -619,3 +685,34 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
         ("L3", date(2025, 5, 13), 0),
         ("L3", date(2025, 5, 13), 1),
     ]
+
+
+def test_organizations_are_as_they_were_described_last(incremented: Any) -> None:
+    """Outcomes worked out by hand."""
+    assert incremented.query(
+        "select organization_id, organization_name, is_current, is_deleted, is_inferred "
+        "from core.dim_organizations order by organization_id, valid_from"
+    ) == [
+        ("organization-1", "Organization 1", False, False, False),
+        ("organization-1", "Renamed", True, False, False),
+        ("organization-2", "Organization 2", False, False, False),
+        ("organization-2", "Organization 2", True, True, False),
+        ("organization-3", "Organization 3", True, False, False),
+        ("organization-6", "Organization 6", False, False, False),
+        ("organization-6", "Organization 6", True, True, False),
+        ("organization-7", None, True, False, True),
+        ("organization-8", None, True, False, True),
+        ("organization-9", "Organization 9", True, False, False),
+    ]
+    assert incremented.query(
+        "select advertiser_id, organization_id, organization_matched_by from core.dim_advertisers "
+        "join core.dim_organizations as organizations using (organization_key) "
+        "where organizations.is_current and dim_advertisers.is_current order by all"
+    ) == [("A4", "organization-1", "permalink"), ("A5", "organization-3", "domain")]
+    assert incremented.query(
+        "select funding_round_id, organization_id, money_raised_amount, currency_code "
+        "from core.fct_funding_rounds order by all"
+    ) == [("round-1", "organization-1", Decimal("90071992547409.931"), "JPY")]
+    assert incremented.query(
+        "select acquisition_id, acquirer_id, acquiree_id from core.fct_acquisitions"
+    ) == [("acquisition-2", "organization-3", "organization-1")]

@@ -118,6 +118,18 @@ MARTS = [
         "is_current and not is_inferred",
         "dimension_deleted",
     ),
+    (
+        "core.fct_funding_rounds",
+        "set money_raised_amount = money_raised_amount + 0.000000001",
+        "money_raised_amount is not null",
+        "funding_raised by organization_id,currency",
+    ),
+    (
+        "core.dim_advertisers",
+        "set organization_key = null",
+        "organization_key is not null",
+        "matched_advertisers in total",
+    ),
 ]
 
 
@@ -199,6 +211,18 @@ VAULT = [
         "raw_vault.sat_fx_rate__fx",
         "true",
         "raw_fx.rates in raw_vault.sat_fx_rate__fx",
+    ),
+    (
+        "update raw_vault.sat_funding_round__crunchbase set money_raised_amount = 0.1",
+        "raw_vault.sat_funding_round__crunchbase",
+        "money_raised_amount is not null",
+        "column money_raised_amount",
+    ),
+    (
+        "delete from raw_vault.hub_organization",
+        "raw_vault.hub_organization",
+        "true",
+        "keys of the lake in raw_vault.hub_organization",
     ),
 ]
 
