@@ -18,7 +18,7 @@ with acquisitions as (
         landed.position_major,
         landed.position_minor,
         landed.load_datetime
-    from {{ landed('crunchbase', 'acquisitions', source_rank=42) }} as landed
+    from {{ landed('crunchbase', 'acquisitions', source_rank=52) }} as landed
 ),
 
 staged as (

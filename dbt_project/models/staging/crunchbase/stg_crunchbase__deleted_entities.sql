@@ -11,7 +11,7 @@ with deleted_entities as (
         landed.position_major,
         landed.position_minor,
         landed.load_datetime
-    from {{ landed('crunchbase', 'deleted_entities', source_rank=44) }} as landed
+    from {{ landed('crunchbase', 'deleted_entities', source_rank=54) }} as landed
 ),
 
 staged as (

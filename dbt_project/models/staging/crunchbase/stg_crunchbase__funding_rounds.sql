@@ -22,7 +22,7 @@ with funding_rounds as (
         landed.position_major,
         landed.position_minor,
         landed.load_datetime
-    from {{ landed('crunchbase', 'funding_rounds', source_rank=41) }} as landed
+    from {{ landed('crunchbase', 'funding_rounds', source_rank=51) }} as landed
 ),
 
 staged as (

@@ -31,7 +31,7 @@ with organizations as (
         landed.position_major,
         landed.position_minor,
         landed.load_datetime
-    from {{ landed('crunchbase', 'organizations', source_rank=40) }} as landed
+    from {{ landed('crunchbase', 'organizations', source_rank=50) }} as landed
 ),
 
 staged as (

@@ -14,7 +14,7 @@ with people as (
         landed.position_major,
         landed.position_minor,
         landed.load_datetime
-    from {{ landed('crunchbase', 'people', source_rank=43) }} as landed
+    from {{ landed('crunchbase', 'people', source_rank=53) }} as landed
 ),
 
 staged as (
