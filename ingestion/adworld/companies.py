@@ -30,7 +30,7 @@ import numpy as np
 
 from ingestion.adworld.config import WorldConfig, rng
 from ingestion.adworld.market import Row, market_of
-from ingestion.landing.values import Number
+from ingestion.landing.json_text import Number
 
 Collection = Literal[
     "organizations", "funding_rounds", "acquisitions", "people", "deleted_entities"

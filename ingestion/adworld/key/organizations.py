@@ -20,7 +20,7 @@ from ingestion.adworld.config import WorldConfig
 from ingestion.adworld.key.exact import Answer, answer
 from ingestion.adworld.ledger import Ledger
 from ingestion.adworld.market import Row, polls
-from ingestion.landing.values import Number
+from ingestion.landing.json_text import Number
 
 DIMENSION = "organizations"
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.landing.values import Number
+from ingestion.landing.json_text import Number
 from ingestion.sources.crunchbase.pace import Pace
 
 MAX_ATTEMPTS: Final = 8

@@ -17,8 +17,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ingestion.contracts import Contract, Field
+from ingestion.landing.json_text import Number
 from ingestion.landing.strict import dump_json
-from ingestion.landing.values import Number
 
 SEPARATOR: Final = "|"
 _MAX_EXPONENT: Final = 40
