@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ingestion.adworld.companies import seen as organizations_seen
 from ingestion.adworld.config import HOUR_US, WorldConfig, read_config
 from ingestion.adworld.fx import seen
 from ingestion.adworld.key import Answer, read_key
@@ -68,7 +69,7 @@ def _ledger(folder: Path, config: WorldConfig, state: WorldState) -> Ledger:
 def _events(folder: Path, config: WorldConfig, state: WorldState, day: int) -> dict[str, int]:
     """Records of one day by source, good and bad, every delivery."""
     ledger = _ledger(folder, config, state)
-    sources = ("ad_events", "user_events", "adserver", "exchange", "campaigns", "fx")
+    sources = ("ad_events", "user_events", "adserver", "exchange", "campaigns", "fx", "crunchbase")
     total = dict.fromkeys(sources, 0)
     files = ledger.files[day - 1]
     for send, part in zip([s for s in state.sends if s.counts], ledger.stream, strict=True):
@@ -85,6 +86,9 @@ def _events(folder: Path, config: WorldConfig, state: WorldState, day: int) -> d
             total[table.split(".")[0]] += count
     total["campaigns"] = sum(1 for row in polls(config, day) if row.day == day)
     total["fx"] = sum(1 for rate in seen(config, day) if rate.published == day)
+    total["crunchbase"] = sum(
+        1 for shown_on, _ in organizations_seen(config, day) if shown_on == day
+    )
     return total
 
 

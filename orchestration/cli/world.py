@@ -7,7 +7,7 @@ import typer
 from orchestration.cli.output import JsonFlag, print_facts, print_json, remarks
 
 app = typer.Typer(
-    help="The synthetic ad world: create it, play its days, serve its FX rates.",
+    help="The synthetic ad world: create it, play its days, serve its APIs.",
     no_args_is_help=True,
 )
 
@@ -92,6 +92,24 @@ def serve_fx(
 
     with serve(load_settings().world, port) as url:
         remarks().print(f"serving FX rates at {url} (Ctrl-C stops it)")
+        Event().wait()
+
+
+@app.command("serve-crunchbase")
+def serve_crunchbase(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0: any.")] = 0,
+) -> None:
+    """Serve the world's organisations as the Crunchbase API until interrupted."""
+    from threading import Event
+
+    from ingestion.adworld import serve_crunchbase as serve
+    from ingestion.settings import load_settings
+
+    with serve(load_settings().world, port) as (url, key):
+        remarks().print(
+            f"serving the Crunchbase API for ADX_CRUNCHBASE_URL={url} ADX_CRUNCHBASE_KEY={key} "
+            "(Ctrl-C stops it)"
+        )
         Event().wait()
 
 

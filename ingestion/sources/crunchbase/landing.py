@@ -48,10 +48,12 @@ CARDS: Final = {
 
 def is_configured(settings: Settings) -> bool:
     """Whether there is an API to land from: a key, an address, or an ad world that serves one."""
-    from ingestion.adworld.config import FILE_NAME  # noqa: PLC0415 - as in `_access`
+    if settings.crunchbase_key is not None or settings.crunchbase_url is not None:
+        return True
+    # imported here: a real deployment never loads the ad world
+    from ingestion.adworld.config import FILE_NAME  # noqa: PLC0415
 
-    asked = (settings.crunchbase_key, settings.crunchbase_url)
-    return asked != (None, None) or (settings.world / FILE_NAME).exists()
+    return (settings.world / FILE_NAME).exists()
 
 
 def land(settings: Settings) -> LandingReport:
@@ -149,8 +151,7 @@ def _access(settings: Settings) -> Iterator[tuple[str, str]]:
             remedy="Set it in the environment to the user key of your Crunchbase licence.",
             exit_code=ExitCode.CONFIGURATION,
         )
-    # imported here: a real deployment never loads the ad world
-    from ingestion.adworld.crunchbase_server import serve_crunchbase  # noqa: PLC0415
+    from ingestion.adworld.crunchbase_server import serve_crunchbase  # noqa: PLC0415 - likewise
 
     with serve_crunchbase(settings.world) as access:
         yield access

@@ -21,7 +21,7 @@ from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.landing import KeyStore, LandingContext, Tally, land_json
 from ingestion.settings import Settings
-from ingestion.sources import adserver, campaigns, exchange, fx
+from ingestion.sources import adserver, campaigns, crunchbase, exchange, fx
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def sink(settings: Settings) -> MemorySink:
     kept = MemorySink()
     for day in range(1, DAYS + 1):
         play(settings, day, sink=kept)
-        for source in (adserver, exchange, campaigns, fx):
+        for source in (adserver, exchange, campaigns, crunchbase, fx):
             source.land(settings)
         for source in ("adserver", "exchange"):
             assert not list((settings.drop / source).iterdir())
