@@ -185,6 +185,7 @@ class Warehouse:
                 f"select distinct {value} from {contract.namespace}.{contract.table} "
                 f"where _ingest_seq > {from_seq} and _ingest_seq <= {to_seq} order by 1"
             ).fetchall()
+            if found is not None
         ]
         return {
             "from_seq": from_seq,
