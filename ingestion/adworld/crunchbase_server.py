@@ -159,10 +159,14 @@ class Directory:
         found: list[tuple[int, str, Properties]] = []
         for collection in collections.split(","):
             for row in self._all(collection):
-                name = str((row.get("identifier") or {}).get("value", "")).casefold()
-                if wanted in name:
-                    rank = 0 if name == wanted else 1 if name.startswith(wanted) else 2
-                    found.append((rank, name, row["identifier"]))
+                identifier = row.get("identifier") or {}
+                name, permalink = (
+                    str(identifier.get(member, "")).casefold() for member in ("value", "permalink")
+                )
+                if wanted in name or wanted in permalink:
+                    is_equal = wanted in {name, permalink}
+                    rank = 0 if is_equal else 1 if name.startswith(wanted) else 2
+                    found.append((rank, name, identifier))
         found.sort(key=lambda entry: (entry[0], entry[1], entry[2]["uuid"]))
         if not 1 <= limit <= 25:
             raise _bad("limit must be from 1 to 25")

@@ -196,7 +196,7 @@ def _meant(api: Api, name: str) -> str:
     Raises:
         AdxError: None does, or several do.
     """
-    found = api.autocomplete(name)
+    found = api.autocomplete(name.strip())
     wanted = name.strip().casefold()
     exact = [
         identifier
