@@ -1,0 +1,109 @@
+"""What Dagster runs of the warehouse: publishing says which dates changed, dates are built again."""
+
+import json
+
+import dagster as dg
+import pytest
+
+from orchestration.defs.dates import EVENT_DATES, event_dates_asset
+from orchestration.defs.upkeep import OLD_BUILDS, upkeep_assets
+from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset
+from orchestration.warehouse import dbt
+from orchestration.warehouse.build import build
+from orchestration.warehouse.store import Store
+
+
+@dg.asset(key=["core", "fct_actions"])
+def fct_actions() -> None:
+    pass
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def dates_of(result: dg.ExecuteInProcessResult) -> dict[str, object]:
+    """Rows by partition of what was materialized for dates."""
+    return {
+        event.partition: event.materialization.metadata["rows"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == EVENT_DATES
+    }
+
+
+def published(result: dg.ExecuteInProcessResult) -> dict[str, object]:
+    (event,) = (
+        event for event in result.get_asset_materialization_events() if event.asset_key == PUBLISHED
+    )
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def test_publishing_says_which_dates_have_changed(world, settings, instance):
+    asset = publish_asset(settings, fct_actions)
+    world.land(world.action("view"), world.action("view", day=29), world.action("click", day=29))
+    build(settings)
+    first = dg.materialize([asset], instance=instance)
+    assert dates_of(first) == {"2026-03-28": 1, "2026-03-29": 2}
+
+    world.land(world.action("click", day=28))
+    build(settings)
+    second = dg.materialize([asset], instance=instance)
+    assert dates_of(second) == {"2026-03-28": 2}
+    facts = published(second)
+    assert (facts["pin"], facts["rows"], facts["dates_changed"]) == (2, 4, 1)
+    assert facts["file_bytes"] == Store(settings.warehouse).published().file.stat().st_size
+    assert facts["pin_age_seconds"] >= 0
+
+    again = dg.materialize([asset], instance=instance)
+    assert published(again)["status"] == "nothing to do"
+    assert dates_of(again) == {}
+
+
+def test_a_backfill_builds_its_dates_again_in_one_run(world, settings, instance, monkeypatch):
+    world.land(world.action("view"), world.action("view", day=29))
+    build(settings)
+    dg.materialize([publish_asset(settings, fct_actions)], instance=instance)
+    before = Store(settings.warehouse).published().manifest.build_id
+    windows = []
+    run = dbt.run
+
+    def listen(*arguments, **options):
+        windows.append(json.loads(options["window"]))
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(dbt, "run", listen)
+    result = dg.materialize(
+        [event_dates_asset(settings, [], WRITER_POOL)],
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": "2026-03-28",
+            "dagster/asset_partition_range_end": "2026-03-30",
+        },
+    )
+    assert [window["again"] for window in windows] == [["2026-03-28", "2026-03-30"]]
+    assert Store(settings.warehouse).published().manifest.build_id > before
+    partitions = instance.get_materialized_partitions(EVENT_DATES)
+    assert partitions == {"2026-03-28", "2026-03-29", "2026-03-30"}
+    assert result.success
+
+
+def test_upkeep_leaves_the_newest_builds(world, settings, instance):
+    for name in "abcde":
+        world.land(world.action(name))
+        build(settings)
+        dg.materialize([publish_asset(settings, fct_actions)], instance=instance)
+    assets = upkeep_assets(settings)
+    result = dg.materialize(assets, instance=instance)
+    sizes = {
+        event.asset_key: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+    }
+    assert sizes[OLD_BUILDS]["kept"] == 3
+    assert sizes[OLD_BUILDS]["bytes"] > 0
+    (lake_size,) = (facts for key, facts in sizes.items() if key != OLD_BUILDS)
+    assert lake_size["rows"] == 5
+    assert lake_size["snapshots"] >= 5
