@@ -19,6 +19,7 @@ from orchestration.warehouse import dbt
 from orchestration.warehouse.build import Result
 from orchestration.warehouse.inventory import Table, inventory
 from orchestration.warehouse.store import FILE_NAME, Store
+from orchestration.warehouse.verdict import Verdict
 
 WRITER_POOL = "warehouse_writer"
 """One build or publish at a time; the lock in the warehouse folder is the guarantee."""
@@ -318,12 +319,11 @@ def verified_asset(settings: Settings) -> dg.AssetsDefinition:
             return
         verdict = verify(settings)
         metadata = {"passed": verdict.passed, "failed": verdict.failed}
-        first = [str(failure) for failure in verdict.failures[:5]]
         yield dg.AssetCheckResult(
             check_name=FIGURES,
             asset_key=VERIFIED,
             passed=not verdict.failed,
-            description="\n".join(first) or None,
+            description=_first_failures(verdict),
             metadata=metadata,
         )
         if verdict.failed:
@@ -335,6 +335,11 @@ def verified_asset(settings: Settings) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(asset_key=VERIFIED, metadata=metadata)
 
     return verified
+
+
+def _first_failures(verdict: Verdict) -> str | None:
+    """The first things that are wrong, a paragraph each."""
+    return "\n\n".join(str(failure) for failure in verdict.failures[:5]) or None
 
 
 def warehouse_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -351,7 +356,7 @@ def warehouse_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         verdict = reconcile(settings)
         return dg.AssetCheckResult(
             passed=verdict.failed == 0,
-            description="\n".join(str(failure) for failure in verdict.failures[:5]) or None,
+            description=_first_failures(verdict),
             metadata={"passed": verdict.passed, "failed": verdict.failed},
         )
 
