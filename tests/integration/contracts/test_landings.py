@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from ingestion.contracts import load_contract
 from ingestion.errors import AdxError
 from ingestion.lake import Lake
+from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
 from ingestion.sources import adserver, campaigns
 from tests.integration.lake.processes import killed_at
@@ -50,9 +52,7 @@ def days(contract_folders: Any) -> tuple[Path, Path]:
     """The contracts before and after."""
     tables = ("adserver.clicks", "adserver.impressions", "adserver.conversions")
     before = contract_folders.first(*tables, "campaigns.publishers")
-    after = contract_folders.newer(
-        before, "adserver.clicks", lambda node: node["properties"].update(button=OPTIONAL)
-    )
+    after = contract_folders.newer(before, "adserver.clicks", button)
     return before, contract_folders.newer(
         after, "campaigns.publishers", lambda node: node["properties"].update(owner=OPTIONAL)
     )
@@ -142,17 +142,27 @@ def test_a_table_gets_its_column_when_the_source_has_it(
     ) == [("p1", None, 1), ("p2", "Holding", 2)]
 
 
+def button(node: dict[str, Any]) -> None:
+    node["properties"]["button"] = OPTIONAL
+
+
+def longer_records(node: dict[str, Any]) -> None:
+    node["x-max-bytes"] *= 2
+
+
+@pytest.mark.parametrize("change", [button, longer_records])
 def test_a_package_that_old_code_left_is_landed_anew(
-    settings: Settings, contract_folders: Any, days: tuple[Path, Path], drop: Any, ask: Any
+    settings: Settings, contract_folders: Any, days: tuple[Path, Path], drop: Any, change: Any
 ) -> None:
     """Killed between extract and commit, upgraded, landed by the new code: each row once."""
     contract_folders.use(days[0])
     drop("clicks-1.csv", FIRST, line(1), line(2))
     killed_at("dlt.after_extract", lambda: adserver.land(settings))
-    contract_folders.use(days[1])
-    Lake.open(settings).upgrade()
+    contract_folders.use(contract_folders.newer(days[0], "adserver.clicks", change))
+    lake, clicks = Lake.open(settings), load_contract("adserver", "clicks")
+    lake.upgrade()
     adserver.land(settings)
-    assert ask("adserver.clicks", "select click_id, _contract_version order by all") == [
-        ("c1", 2),
-        ("c2", 2),
-    ]
+    with connect(settings) as connection:
+        relation = lake.duckdb_relation_sql(clicks, lake.head(clicks).metadata_location)
+        landed = f"from ({relation}) select click_id, _contract_version order by all"
+        assert connection.execute(landed).fetchall() == [("c1", 2), ("c2", 2)]
