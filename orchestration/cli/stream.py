@@ -1,5 +1,6 @@
 """`adx stream`: the Spark Structured Streaming job that lands the topics."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -23,13 +24,19 @@ def run(
 
     Killing it at any moment loses nothing and lands nothing twice.
     """
-    from dataclasses import asdict
+    import structlog
 
     from ingestion.kafka import TOPICS
     from ingestion.settings import load_settings
     from ingestion.streaming import run_stream
 
-    reports = [asdict(one) for one in run_stream(load_settings(), topic or TOPICS, once=once)]
+    # standard output is for the report
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    reports = [
+        # a copy of the counter by hand: `asdict` counts its items
+        {**vars(one), "failed_by_reason": dict(one.failed_by_reason)}
+        for one in run_stream(load_settings(), topic or TOPICS, once=once)
+    ]
     if as_json:
         print_json(reports)
         return

@@ -16,6 +16,7 @@ from ingestion.lake import Lake, raw_tables
 from ingestion.servers import start_postgres, start_s3, stop_postgres, stop_s3
 from ingestion.servers.process import free_ports
 from ingestion.settings import ENVIRONMENTS, Settings
+from tests.integration.environments.cluster import Cluster, running_cluster
 from tests.integration.environments.lakes import contracts
 
 
@@ -38,9 +39,11 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             home=tmp_path_factory.mktemp("s3"),
             catalog_url=f"http://127.0.0.1:{catalog_port}",
         )
-        start_s3(settings)
-        yield settings
-        stop_s3(settings)
+        try:
+            start_s3(settings)
+            yield settings
+        finally:
+            stop_s3(settings)
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +56,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         catalog_url=f"postgresql+pg8000://adx@127.0.0.1:{port}/advertisex",
         catalog_secret=SecretStr("a password of tests"),
     )
-    start_postgres(settings)
-    yield settings
-    stop_postgres(settings)
+    try:
+        start_postgres(settings)
+        yield settings
+    finally:
+        stop_postgres(settings)
+
+
+@pytest.fixture(scope="session")
+def cluster(s3: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Spark standalone master and two workers; they have S3's key in their environment."""
+    with running_cluster(tmp_path_factory.mktemp("cluster") / "spark") as started:
+        yield started
 
 
 @pytest.fixture
