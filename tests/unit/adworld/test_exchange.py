@@ -20,8 +20,9 @@ from ingestion.adworld.exchange.files import (
 from ingestion.adworld.exchange.hostile import hostile_records, request_record
 from ingestion.adworld.exchange.wire import records_of, schema_of
 from ingestion.adworld.frames import NONE
-from ingestion.adworld.ids import auction_of, exchange_of
+from ingestion.adworld.ids import auction_of, exchange_of, slot_of
 from ingestion.adworld.key.events import positions
+from ingestion.adworld.market import market_of
 from ingestion.adworld.traffic import EXCHANGES, LATE, batch_of, people_of
 
 SLOTS = (0, 11, 12, 17, 23, *LATE)
@@ -75,6 +76,20 @@ def test_an_auction_happens_in_order(config: WorldConfig, slot: int) -> None:
     shown_at = shown.ts[np.argsort(bid_of_impression(shown.number, shown.exchange))][impression]
     wait = (auctions.notices.ts - shown_at)[rendered]
     assert ((wait >= 0) & (wait <= MOST_DAYS_LATE * DAY_US + 60 * SECOND_US)).all()
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_a_bid_is_for_a_slot_that_is_offered_in_the_format_of_its_line_item(
+    config: WorldConfig, slot: int
+) -> None:
+    auctions = auctions_of(config, 2, slot)
+    requests = auctions.requests.take(np.argsort(auctions.requests.number))
+    request, _ = positions(auction_of(auctions.bids.number), requests.number)
+    offered = slot_of(auctions.bids.number)
+    assert (offered < requests.imps[request]).all()
+    formats = np.array([item.ad_format for item in market_of(config).line_items])
+    asked = requests.formats[request] >> offered & 1
+    assert asked.tolist() == formats[auctions.bids.line_item].tolist()
 
 
 def test_the_funnel_loses_something_at_every_step(config: WorldConfig) -> None:
