@@ -11,7 +11,7 @@ from ingestion.kafka import free_port
 from ingestion.settings import Settings
 from tests.integration.environments.cluster import Cluster, outer_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("environments"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ADX = Path(sys.executable).with_name("adx")
 
@@ -49,6 +49,7 @@ def files_with(folder: Path, text: str) -> list[Path]:
     ]
 
 
+@pytest.mark.xdist_group("environments")
 def test_the_demo_runs_on_s3_with_a_rest_catalog_and_a_cluster(
     s3_settings: Settings, cluster: Cluster
 ) -> None:
@@ -64,6 +65,7 @@ def test_the_demo_runs_on_s3_with_a_rest_catalog_and_a_cluster(
     assert files_with(s3_settings.home, "a secret of tests") == []
 
 
+@pytest.mark.xdist_group("postgres")
 def test_the_demo_runs_on_a_postgres_catalog(postgres_settings: Settings) -> None:
     secret = postgres_settings.catalog_secret
     assert secret is not None
