@@ -112,10 +112,18 @@ clicks as (
 clicks_in_order as (
     select
         clicks.*,
-        lag(clicks.event_at) over (
-            partition by clicks.impression_hk
-            order by clicks.event_at, clicks.click_id
-        ) as previous_click_at
+        {# Only the day before is read for certain, so what lies further back must not be told. #}
+        case
+            when
+                lag(clicks.event_date) over (
+                    partition by clicks.impression_hk
+                    order by clicks.event_at, clicks.click_id
+                ) >= {{ add_days('clicks.event_date', -1) }}
+                then lag(clicks.event_at) over (
+                    partition by clicks.impression_hk
+                    order by clicks.event_at, clicks.click_id
+                )
+        end as previous_click_at
     from clicks
 ),
 

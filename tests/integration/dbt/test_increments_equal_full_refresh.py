@@ -108,6 +108,7 @@ def first_window(warehouse: Any, records: Any) -> None:
         [
             records.advertiser("A1", BEFORE),
             records.advertiser("A2", BEFORE, time_zone="America/Los_Angeles"),
+            records.advertiser("A7", BEFORE, time_zone="America/Los_Angeles"),
         ],
     )
     warehouse.load(
@@ -406,7 +407,7 @@ def third_window(warehouse: Any, records: Any) -> None:
 
 def fourth_window(warehouse: Any, records: Any) -> None:
     """A campaign is described for the first time, three days after its first event."""
-    warehouse.load("campaigns.campaigns", [records.campaign("C7", "A2", "2026-10-10 00:00:00")])
+    warehouse.load("campaigns.campaigns", [records.campaign("C7", "A7", "2026-10-10 00:00:00")])
 
 
 def fifth_window(warehouse: Any, records: Any) -> None:
@@ -671,8 +672,8 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
         "select line_item_id, advertiser_id, advertiser_date, gross_impression_count "
         "from finance.fct_line_item_billing_daily where line_item_id in ('L7', 'L8') order by all"
     ) == [
-        ("L7", "A2", date(2026, 10, 6), 1),
-        ("L7", "A2", date(2026, 10, 15), 1),
+        ("L7", "A7", date(2026, 10, 6), 1),
+        ("L7", "A7", date(2026, 10, 15), 1),
         ("L8", "A8", date(2026, 11, 6), 1),
         ("L8", "A8", date(2026, 11, 14), 1),
     ]
