@@ -32,6 +32,12 @@
 {% endmacro %}
 
 
+{# Names given as one or as a list, as a list. #}
+{% macro _column_names(columns) %}
+    {{ return([columns] if columns is string else columns or []) }}
+{% endmacro %}
+
+
 {#
     Sources as a list of {relation, columns, where}. A source is a relation, the name of a CTE, or such
     a mapping itself, whose `columns` say what a column is called there ({name: expression}).

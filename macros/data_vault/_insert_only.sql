@@ -1,9 +1,10 @@
 {#
-    Insert-only by key, the common body of hub, link and event_link: the first row of each key in load
-    order, unless the key is stored already. `stored_where` narrows what is looked at in the stored
+    Insert-only by key (one column, or several), the common body of hub, link and event_link: the first
+    row of each key in load order, unless the key is stored already. `stored_where` narrows what is looked at in the stored
     table; by default all of it.
 #}
 {% macro _insert_only(macro_name, sources, key, columns, required, load_order, stored_where, ghost) %}
+{%- set keys = _column_names(key) %}
 {%- set names = columns | map(attribute='0') | list %}
 with incoming as (
     {{- _union_of_sources(macro_name, sources, columns, required) }}
@@ -13,7 +14,7 @@ first_rows as (
     select *
     from incoming
     qualify row_number() over (
-        partition by {{ key }}
+        partition by {{ keys | join(', ') }}
         order by {{ load_order | join(', ') }}
     ) = 1
     {%- if ghost %}
@@ -35,7 +36,7 @@ where not exists (
     select 1
     from {{ this }} as stored
     where
-        stored.{{ key }} = first_rows.{{ key }}
+        {{ _same(keys, 'stored', 'first_rows') }}
         and ({{ stored_where }})
 )
 {%- endif %}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-Row = tuple[Any, ...]
+from tests.integration.dbt_macros.batches import Row, in_order, merged, table_of
 
 COLUMNS = (
     "k varchar, k2 varchar, v varchar, n bigint, d date, loaded integer, o integer, eff integer"
@@ -343,15 +343,6 @@ def _random_case(name: str, model: str, seed: int, batches: int) -> Case:
     return Case(name, model, deliveries, [])
 
 
-def _merged(case: Case, size: int) -> Case:
-    """The same rows in other windows: `size` batches at a time."""
-    windows = [
-        [values for batch in case.batches[at : at + size] for values in batch]
-        for at in range(0, len(case.batches), size)
-    ]
-    return Case(f"{case.name}_by_{size}", case.model, windows, [])
-
-
 RANDOM = [
     _random_case(f"random_{kind}_{seed}", model, seed, 12)
     for kind, model in (
@@ -363,7 +354,13 @@ RANDOM = [
     )
     for seed in ((1, 2, 3) if kind == "sat" else (1,))
 ]
-SPLITS = {case.name: [_merged(case, size) for size in (3, 5, 12)] for case in RANDOM}
+SPLITS = {
+    case.name: [
+        Case(f"{case.name}_by_{size}", case.model, merged(case.batches, size), [])
+        for size in (3, 5, 12)
+    ]
+    for case in RANDOM
+}
 EVERYTHING = CASES + [split for splits in SPLITS.values() for split in splits]
 
 
@@ -391,19 +388,8 @@ def _deliver(project: Any, batch: int | None) -> None:
                 rows = [values for delivered in batches for values in delivered]
             else:
                 rows = batches[batch] if batch < len(batches) else []
-            statements.append(f"create or replace table cases.{prefix}_{case.name} ({COLUMNS})")
-            literals = ", ".join(
-                "(" + ", ".join(_literal(v) for v in values) + ")" for values in rows
-            )
-            if literals:
-                statements.append(f"insert into cases.{prefix}_{case.name} values {literals}")
+            statements += table_of(f"cases.{prefix}_{case.name}", COLUMNS, rows)
     project.execute(*statements)
-
-
-def _literal(value: Any) -> str:
-    if value is None:
-        return "null"
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 
 @pytest.fixture(scope="session")
@@ -435,29 +421,25 @@ def _versions(rows: list[Row]) -> list[Row]:
     return versions
 
 
-def _sorted(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda values: tuple((v is not None, str(v)) for v in values))
-
-
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_macros")]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_increments_give_the_expected_rows(case: Case, increments: Any) -> None:
     found = increments.rows(f"select {case.columns} from main.{case.name}")
-    assert _sorted(found) == _sorted(case.expected)
+    assert in_order(found) == in_order(case.expected)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_first_load_equals_increments(case: Case, increments: Any, rebuild: Any) -> None:
     everything = f"select * from main.{case.name}"
-    assert _sorted(rebuild.rows(everything)) == _sorted(increments.rows(everything))
+    assert in_order(rebuild.rows(everything)) == in_order(increments.rows(everything))
 
 
 @pytest.mark.parametrize("case", RANDOM, ids=lambda case: case.name)
 def test_any_split_into_windows_gives_the_same_rows(case: Case, increments: Any) -> None:
     results = {
-        split.name: _sorted(
+        split.name: in_order(
             increments.rows(f"select * exclude (record_source) from main.{split.name}")
         )
         for split in SPLITS[case.name]
@@ -479,4 +461,4 @@ def test_a_satellite_follows_its_rule_row_by_row(case: Case, increments: Any) ->
     ]
     for split in SPLITS[case.name]:
         found = increments.rows(f"select k, v, loaded, o from main.{split.name}")
-        assert _sorted(found) == _sorted(expected)
+        assert in_order(found) == in_order(expected)
