@@ -11,7 +11,6 @@
     'campaigns.publishers': 'publisher',
     'campaigns.sites': 'site',
     'campaigns.third_party_reports': 'third_party_report',
-    'campaigns.user_identities': 'user_account',
     'campaigns.user_profiles': 'user',
 } %}
 
@@ -40,6 +39,17 @@ versions as (
     ) as {{ parent }}_versions
     union all
     {%- endfor %}
+    select
+        'campaigns.user_identities' as source_table,
+        count(*) as distinct_count
+    from (
+        select distinct
+            user_hk,
+            account_hk,
+            effective_from
+        from {{ ref('masat_user__campaigns') }}
+    ) as user_account_versions
+    union all
     select
         'fx.rates' as source_table,
         count(*) as distinct_count

@@ -17,6 +17,8 @@ class _Satellite:
         key: Key columns of the raw table.
         columns: Raw name of each column by its name in the vault; "" for the same name.
         hubs: Hubs that a link joins, with their key columns; for a satellite on a link.
+        multi_active: Whether the satellite itself has the keys of the hubs, several rows at a time
+            of the parent, the first of them.
     """
 
     parent: str
@@ -24,30 +26,32 @@ class _Satellite:
     key: tuple[str, ...]
     columns: Mapping[str, str]
     hubs: tuple[str, ...] = ()
+    multi_active: bool = False
 
     def compared(self) -> Link:
         """Every version that the lake has, and no other."""
         names = tuple(self.columns)
         raw = [_as_text(old or new) for new, old in self.columns.items()]
+        table = f"sat_{self.parent}__campaigns"
+        if self.multi_active:
+            table = f"ma{table}"
         if self.hubs:
             joins = " ".join(
                 f"join raw_vault.hub_{hub} as hub_{hub} using ({hub}_hk)" for hub in self.hubs
             )
-            source = (
-                f"raw_vault.sat_{self.parent}__campaigns as satellite "
-                f"join raw_vault.link_{self.parent} using ({self.parent}_hk) {joins}"
-            )
+            link = f"join raw_vault.link_{self.parent} using ({self.parent}_hk) "
+            source = f"raw_vault.{table} as satellite {'' if self.multi_active else link}{joins}"
             key = key_text([f"hub_{hub}.{hub}_bk" for hub in self.hubs])
         else:
             stored = COMPOSITE_KEYS.get(self.parent, (f"{self.parent}_bk",))
             source = (
-                f"raw_vault.sat_{self.parent}__campaigns as satellite "
+                f"raw_vault.{table} as satellite "
                 f"join raw_vault.hub_{self.parent} as hub using ({self.parent}_hk)"
             )
             key = key_text([f"hub.{column}" for column in stored])
         stored_columns = [_as_text(f"satellite.{name}") for name in names]
         return Link(
-            f"raw_campaigns.{self.raw} in raw_vault.sat_{self.parent}__campaigns",
+            f"raw_campaigns.{self.raw} in raw_vault.{table}",
             (*names, "is_deleted"),
             f"""
             select distinct
@@ -180,11 +184,12 @@ _SATELLITES = (
         {"email_pseudonym": "email", "age_band": "", "gender": "", "country_code": "country"},
     ),
     _Satellite(
-        "user_account",
+        "user",
         "user_identities",
         ("user_id", "account_id"),
         {"first_seen_at": ""},
         hubs=("user", "account"),
+        multi_active=True,
     ),
     _Satellite(
         "third_party_report",

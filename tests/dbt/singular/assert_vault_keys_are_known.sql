@@ -25,8 +25,20 @@
 ] %}
 {%- do children.append(['sat_' ~ entity ~ '__campaigns', entity ~ '_hk', 'hub_' ~ entity]) %}
 {%- endfor %}
-{%- for link in ['line_item_creative', 'user_account'] %}
-{%- do children.append(['sat_' ~ link ~ '__campaigns', link ~ '_hk', 'link_' ~ link]) %}
+{%- for entity in [
+    'advertiser', 'campaign', 'line_item', 'creative', 'publisher', 'site', 'placement', 'user',
+] %}
+{%- do children.append(['rtsat_' ~ entity ~ '__campaigns', entity ~ '_hk', 'hub_' ~ entity]) %}
+{%- endfor %}
+{%- for satellite in ['sat_line_item_creative', 'esat_line_item_creative'] %}
+{%- do children.append(
+    [satellite ~ '__campaigns', 'line_item_creative_hk', 'link_line_item_creative']) %}
+{%- endfor %}
+{%- for entity in ['user', 'account'] %}
+{%- do children.append(['masat_user__campaigns', entity ~ '_hk', 'hub_' ~ entity]) %}
+{%- endfor %}
+{%- for link in ['line_item_campaign', 'campaign_advertiser'] %}
+{%- do children.append(['esat_' ~ link ~ '__campaigns', link ~ '_hk', 'link_' ~ link]) %}
 {%- endfor %}
 {%- for entity in ['organization', 'funding_round', 'acquisition', 'person'] %}
 {%- do children.append(['sat_' ~ entity ~ '__crunchbase', entity ~ '_hk', 'hub_' ~ entity]) %}
@@ -47,7 +59,8 @@ select
     count(*) as unknown_keys
 from {{ ref(child) }} as child_rows
 where
-    child_rows.{{ key }} not in (
+    child_rows.{{ key }} is not null
+    and child_rows.{{ key }} not in (
         select parent_rows.{{ parent_key }} from {{ ref(parent) }} as parent_rows
     )
 having count(*) > 0
