@@ -612,8 +612,8 @@ CHECKS: list[tuple[str, str, str, Callable[[list[Row], list[Row]], None]]] = [
     ("sets", SETS, MEMBER, check_sets),
     ("several", SEVERAL, MEMBER, check_several),
 ]
-HISTORIES = [(seed, *check) for check in CHECKS for seed in (1, 2, 3)]
-SIZES = (3, 5, 12)
+HISTORIES = [(seed, *check) for check in CHECKS for seed in (1, 2)]
+SIZES = (3, 12)
 SPLITS = [
     Case(
         f"{name}_{seed}_by_{size}",
@@ -781,7 +781,7 @@ def test_any_windows_tell_a_history_as_it_was(history: Any, increments: Any) -> 
     tables = [f"main.{name}_{seed}_by_{size}" for size in SIZES]
     results = [in_order(increments.rows(f"select * from {table}")) for table in tables]
     assert results[0]
-    assert results[0] == results[1] == results[2]
+    assert results[0] == results[1]
 
     rows = [row for batch in _history(seed, lists=name == "lists") for row in batch]
     found = increments.rows(f"select {columns} from {tables[0]}")
