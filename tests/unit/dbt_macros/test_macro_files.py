@@ -17,7 +17,7 @@ def _defined(path: Path) -> dict[str, list[str]]:
     """Macros of a file with the names of their arguments."""
     found = {}
     for name, arguments in DEFINITION.findall(path.read_text()):
-        parts = re.sub(r"\[[^]]*\]|\{[^}]*\}", "", arguments).split(",")
+        parts = re.sub(r"'[^']*'|\[[^]]*\]|\{[^}]*\}", "", arguments).split(",")
         found[name] = [part.split("=")[0].strip() for part in parts if part.strip()]
     return found
 
