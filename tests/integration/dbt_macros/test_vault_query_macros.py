@@ -9,22 +9,22 @@ from tests.integration.dbt_macros.batches import Row, in_order, literal
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 FIRST, LAST = "1900-01-01", "9999-12-31"
-KINDS = {"at": "timestamp", "o": "bigint", "active": "boolean"}
+KINDS = {"since": "timestamp", "o": "bigint", "active": "boolean"}
 
 
 def relation(name: str, columns: str, *rows: Row) -> str:
-    """A CTE; the column `at` is given in minutes."""
+    """A CTE; the column `since` is given in minutes."""
     names = columns.split()
 
     def column(column_name: str, value: Any) -> str:
         sql = f"cast({literal(value)} as {KINDS.get(column_name, 'string')})"
-        if column_name == "at" and value is not None:
+        if column_name == "since" and value is not None:
             moment = START + dt.timedelta(minutes=value)
             sql = f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
         return f"{sql} as {column_name}"
 
     selects = [
-        "select " + ", ".join(map(column, names, values, strict=True))
+        "select " + ", ".join(column(*pair) for pair in zip(names, values, strict=True))
         for values in (rows or [tuple(None for _ in names)])
     ]
     empty = "" if rows else " from (select 1 as one) as nothing where 1 = 0"
@@ -34,16 +34,16 @@ def relation(name: str, columns: str, *rows: Row) -> str:
 HUB = relation("hub", "k", ("x",), ("y",))
 NAMES = relation(
     "names",
-    "k d at o",
+    "k d since o",
     ("x", "n1", 10, 1),
     ("x", "n2", 30, 2),
     ("x", "n3", 30, 3),
     ("x", "n0", None, 4),
     ("z", "n1", 10, 5),
 )
-FLAGS = relation("flags", "parent flag at o", ("x", "up", 20, 1), ("y", "up", 10, 1))
-MOMENTS = relation("moments", "at", (9,), (10,), (29,), (30,))
-BY_TIME = "'effective_from': 'at'"
+FLAGS = relation("flags", "parent flag since o", ("x", "up", 20, 1), ("y", "up", 10, 1))
+MOMENTS = relation("moments", "since", (9,), (10,), (29,), (30,))
+BY_TIME = "'effective_from': 'since'"
 TWO = (
     f"[{{'relation': 'names', 'name': 'name', 'hashdiff': 'd', {BY_TIME}}}, "
     f"{{'relation': 'flags', 'name': 'flag', 'parent_key': 'parent', {BY_TIME}, "
@@ -54,7 +54,7 @@ LINES = relation("line_link", "lc l c", ("1", "l1", "c1"), ("2", "l1", "c2"), ("
 OWNERS = relation("owner_link", "ca c a", ("7", "c1", "a1"), ("8", "c2", "a1"), ("9", "c1", "a2"))
 LINE_TIMES = relation(
     "line_times",
-    "lc at active o",
+    "lc since active o",
     ("1", 10, True, 1),
     ("1", 12, True, 2),
     ("1", 20, False, 3),
@@ -66,7 +66,7 @@ LINE_TIMES = relation(
 )
 OWNER_TIMES = relation(
     "owner_times",
-    "ca at active o",
+    "ca since active o",
     ("7", 5, True, 1),
     ("7", 15, False, 2),
     ("9", 15, True, 2),
@@ -79,14 +79,14 @@ WALK = (
     "{'link': 'owner_link', 'link_key': {'owner': 'ca'}, 'to': {'advertiser': 'a'}, "
     "'effectivity': 'owner_times'}]"
 )
-BRIDGE = "bridge('lines', 'l', WALK, effective_from='at', is_active='active', load_order='o')"
+BRIDGE = "bridge('lines', 'l', WALK, effective_from='since', is_active='active', load_order='o')"
 CHAIN = [LINES_HUB, LINES, OWNERS, LINE_TIMES, OWNER_TIMES]
 
 CASES: dict[str, tuple[list[str], str, str, list[Row]]] = {
     "pit_has_one_row_a_key_at_any_time": (
         [HUB, NAMES, FLAGS],
         f"pit('hub', 'k', {TWO}, load_order=['o'])",
-        "k, name_hashdiff, name_at, state, flag_at, valid_from, valid_to",
+        "k, name_hashdiff, name_since, state, flag_since, valid_from, valid_to",
         [
             ("x", None, None, None, None, FIRST, 10),
             ("x", "n1", 10, None, None, 10, 20),
@@ -100,9 +100,9 @@ CASES: dict[str, tuple[list[str], str, str, list[Row]]] = {
         [HUB, NAMES, MOMENTS],
         (
             f"pit('hub', 'k', {{'relation': 'names', 'name': 'name', 'hashdiff': 'd', {BY_TIME}}}, "
-            "as_of='moments', as_of_column='at', load_order=['o'])"
+            "as_of='moments', as_of_column='since', load_order=['o'])"
         ),
-        "at, k, name_hashdiff, name_at",
+        "since, k, name_hashdiff, name_since",
         [
             (9, "x", None, None),
             (10, "x", "n1", 10),
@@ -114,28 +114,28 @@ CASES: dict[str, tuple[list[str], str, str, list[Row]]] = {
     "pit_points_to_ghost_records": (
         [
             relation("hub", "k", ("x",)).replace("cast('x' as string)", "{{ hash_key(\"'x'\") }}"),
-            relation("names", "k at o", ("x", 10, 1)).replace(
+            relation("names", "k since o", ("x", 10, 1)).replace(
                 "cast('x' as string) as k",
                 "{{ hash_key(\"'x'\") }} as k, {{ hash_key(\"'n'\") }} as d",
             ),
         ],
         (
             "pit('hub', 'k', {'relation': 'names', 'name': 'name', 'hashdiff': 'd'}, "
-            "ghost_record=true, load_datetime='at', load_order=['o'])"
+            "ghost_record=true, load_datetime='since', load_order=['o'])"
         ),
         (
             "name_hk = {{ hash_zero() }} and name_hashdiff = {{ hash_zero() }} as is_ghost, "
-            "name_at, valid_from, valid_to"
+            "name_since, valid_from, valid_to"
         ),
         [(True, "1970-01-01", FIRST, 10), (False, 10, 10, LAST)],
     ),
     "pit_of_a_satellite_without_rows": (
-        [HUB, relation("names", "k d at o")],
+        [HUB, relation("names", "k d since o")],
         (
             f"pit('hub', 'k', {{'relation': 'names', 'name': 'name', 'hashdiff': 'd', {BY_TIME}}}, "
             "load_order=['o'])"
         ),
-        "k, name_hashdiff, name_at, valid_from, valid_to",
+        "k, name_hashdiff, name_since, valid_from, valid_to",
         [("x", None, None, FIRST, LAST), ("y", None, None, FIRST, LAST)],
     ),
     "pit_of_some_rows_of_a_satellite": (
@@ -161,8 +161,8 @@ CASES: dict[str, tuple[list[str], str, str, list[Row]]] = {
     ),
     "bridge_as_of_moments": (
         [*CHAIN, MOMENTS],
-        BRIDGE[:-1] + ", as_of='moments', as_of_column='at')",
-        "at, l, advertiser",
+        BRIDGE[:-1] + ", as_of='moments', as_of_column='since')",
+        "since, l, advertiser",
         [
             (10, "l1", "a1"),
             (10, "l2", "a1"),
