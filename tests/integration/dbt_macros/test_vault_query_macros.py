@@ -289,7 +289,7 @@ def complaints(make_project: Any) -> str:
         for number, call in enumerate(WRONG)
     }
     with pytest.raises(AssertionError) as stopped:
-        make_project("mistaken", models).dbt("compile")
+        make_project("mistaken", models).dbt("run")
     return str(stopped.value)
 
 
