@@ -1,6 +1,6 @@
--- The chain line item -> campaign -> advertiser is in the vault twice: as relations with their times,
--- and as an attribute of each version. Both must say the same: at the beginning of each stretch of
--- the bridge, and now for each line item that is there.
+-- The chain line item -> campaign -> advertiser is in the vault twice: as relations with their
+-- times, and as an attribute of each version. Both must say the same: at the beginning of each
+-- stretch of the bridge, and now for each line item that is there.
 with chains as (
     select
         {{ hash_to_text('line_item_hk') }} as line_item_key,
