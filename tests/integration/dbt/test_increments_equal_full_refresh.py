@@ -684,7 +684,6 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
     ) == [
         ("L1", date(2025, 5, 9), 1),
         ("L1", date(2025, 5, 11), 2),
-        ("L3", date(2025, 5, 13), 0),
         ("L3", date(2025, 5, 13), 1),
     ]
 
