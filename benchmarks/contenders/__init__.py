@@ -1,0 +1,1 @@
+"""What is measured, each run in a process of its own."""
