@@ -189,8 +189,9 @@ sources:
 {{ config(materialized='table') }}
 with events as (
     select * from {{ source('main', 'raw_events') }}
-)
+),
 
+staged as (
 {{ stage(
     source='events',
     record_source="'bench'",
@@ -202,6 +203,9 @@ with events as (
     },
     hashdiffs={'hashdiff': ['device', 'country']},
 ) }}
+)
+
+select * from staged
 """,
         "models/hub_user.sql": """\
 {{ hub(sources=ref('stg'), hash_key='user_hk', business_keys={'user_bk': 'user_id'}) }}
