@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup prerequisites demo test test-fast lint dagster clean
+.PHONY: help setup prerequisites demo test test-fast bench lint dagster clean
 
 SEED ?= 1
 SCALE ?= 200000
@@ -47,6 +47,9 @@ test: setup ## Run the whole suite
 
 test-fast: setup ## Run what needs no broker, no Spark and no whole build (under 3 minutes)
 	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 20 minutes)
+	@unset $${!ADX_@}; $(BIN)/python -m benchmarks
 
 lint: setup ## Check Python, SQL and the dbt project
 	@$(BIN)/ruff check .
