@@ -20,7 +20,9 @@ def work(arguments: dict[str, Any]) -> dict[str, Any]:
     script.save_stream(folder)
     files = 0
     for name, content in script.files():
-        (folder / name).write_bytes(content)
+        path = folder / "drop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
         files += 1
     script.save_files(folder)
     answers = script.key(folder, 1, [1])
