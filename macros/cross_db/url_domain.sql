@@ -14,7 +14,13 @@
     nullif(regexp_extract(lower({{ url }}), r'{{ _url_host() }}'), '')
 {%- endmacro %}
 
-{# RE2 on both engines; one group. #}
+{#
+    RE2 on both engines; one group. What ends a host is said as well, with a port of digits at least:
+    otherwise the scheme of an address without a host would be taken for one.
+#}
 {% macro _url_host() -%}
-    {{ return('^[ \\t\\r\\n]*(?:[a-z][a-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:www[.])?([^/?#:@ \\t\\r\\n]+)') }}
+    {%- set space = ' \\t\\r\\n' -%}
+    {%- set scheme_and_user = '(?:[a-z][a-z0-9+.-]*://)?(?:[^/?#@]*@)?' -%}
+    {%- set host = '(?:www[.])?([^/?#:@' ~ space ~ ']+)' -%}
+    {{ return('^[' ~ space ~ ']*' ~ scheme_and_user ~ host ~ '(?::[0-9]+)?(?:[/?#' ~ space ~ ']|$)') }}
 {%- endmacro %}
