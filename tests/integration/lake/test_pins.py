@@ -134,6 +134,7 @@ def test_a_window_names_the_dates_it_touches(
     assert json.loads(window.to_json()) == {
         "pin": 2,
         "previous_pin": 1,
+        "again": None,
         "tables": {
             "ad_events.events": {
                 "from_seq": 1,
