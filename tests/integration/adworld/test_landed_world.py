@@ -23,7 +23,7 @@ from ingestion.landing import KeyStore, LandingContext, Tally, land_json
 from ingestion.settings import Settings
 from ingestion.sources import adserver, campaigns, crunchbase, exchange, fx
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("landed_world")]
 
 DAYS = 3
 Figures = dict[tuple[str, str, str], int]

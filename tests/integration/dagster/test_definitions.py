@@ -18,6 +18,8 @@ from orchestration.defs.upkeep import OLD_BUILDS
 from orchestration.defs.warehouse import PUBLISHED, VERIFIED, WRITER_POOL
 from orchestration.lib.translator import PIN
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dagster")]
+
 
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:

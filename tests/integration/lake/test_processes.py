@@ -22,6 +22,8 @@ from ingestion.lake import (
 from ingestion.settings import Settings
 from tests.integration.lake.processes import killed_at, together
 
+pytestmark = pytest.mark.slow
+
 MakeRows = Callable[..., pa.Table]
 
 

@@ -17,6 +17,8 @@ from ingestion.lake.schema import raw_iceberg_schema
 from ingestion.settings import Settings
 from tests.integration.lake.processes import killed_at, together
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("ad_events.events", "exchange.bid_requests", "fx.rates")
 TEXT = {"type": ["string", "null"], "description": "x"}
 SEATS = {

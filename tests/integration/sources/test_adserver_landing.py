@@ -15,6 +15,8 @@ from ingestion.sources import lake_destination
 from ingestion.sources import table_files as module
 from ingestion.sources.adserver import land, retry
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("adserver.",)
 CLICKS = ",".join(field.name for field in load_contract("adserver", "clicks").fields)
 

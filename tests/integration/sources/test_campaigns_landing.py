@@ -11,6 +11,8 @@ from ingestion.lake import Lake
 from ingestion.sources import campaigns
 from ingestion.sources.report import LandingReport, TableReport
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("campaigns.",)
 T1 = "2026-03-01T10:00:00.000000Z"
 T2 = "2026-03-02T10:00:00.000000Z"

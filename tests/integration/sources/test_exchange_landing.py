@@ -16,6 +16,8 @@ from ingestion.lake import Lake
 from ingestion.settings import Settings
 from ingestion.sources.exchange import land, retry
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("exchange.",)
 
 

@@ -16,6 +16,8 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 from ingestion.sources.fx import api, land
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("fx.",)
 TODAY = date(2026, 4, 1)
 

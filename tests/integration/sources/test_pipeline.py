@@ -21,6 +21,8 @@ from ingestion.sources.pipeline import (
     open_pipeline,
 )
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("campaigns.publishers",)
 CONTRACT = load_contract("campaigns", "publishers")
 SCHEMA = raw_schema(CONTRACT)
