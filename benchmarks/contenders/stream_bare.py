@@ -8,6 +8,7 @@ from benchmarks.messages import TOPIC
 from benchmarks.usage import Clock
 from ingestion.contracts import contract_for_topic
 from ingestion.kafka.client import describe_topics
+from ingestion.landing import KeyStore
 from ingestion.settings import Settings
 from ingestion.streaming.plan import QueryPlan, TaskRange
 from ingestion.streaming.task import land_range
@@ -24,12 +25,15 @@ def work(arguments: dict[str, Any]) -> dict[str, Any]:
         topic_id=topic.topic_id,
         source=contract.source,
         table=contract.table,
+        version=contract.version,
+        contracts="",
         location=str(settings.home / "files"),
         start={},
         end=topic.end,
         most_records=0,
         folder="",
         settings=settings.model_dump_json(),
+        keys=KeyStore(settings.keys).fingerprint(),
     )
     now = datetime.now(UTC)
     done = [
