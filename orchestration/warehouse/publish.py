@@ -50,7 +50,7 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
         failpoint("publish.before_swap")
         store.point_to(build)
         failpoint("publish.after_swap")
-        removed = store.tidy()
+        removed = store.tidy(current)
     manifest = build.manifest
     replaced = None if current is None else current.manifest.build_id
     ledger.record(

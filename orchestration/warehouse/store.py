@@ -222,15 +222,17 @@ class Store:
         link.replace(self.current_link)
         sync_folder(self.folder)
 
-    def tidy(self) -> list[str]:
+    def tidy(self, replaced: Build | None = None) -> list[str]:
         """Remove all but the newest builds; the current one always stays.
 
         A reader that has a removed file open keeps reading it.
+
+        Args:
+            replaced: The build that readers saw until now; it stays as well, to compare with it
+                and to go back to it.
         """
-        current = self.current()
         keep = {build.manifest.build_id for build in self.passed()[-KEEP_PASSED:]}
-        if current is not None:
-            keep.add(current.manifest.build_id)
+        keep |= {build.manifest.build_id for build in (self.current(), replaced) if build}
         removed = []
         for folder in sorted(self.builds.iterdir()):
             if folder.name not in keep:

@@ -10,6 +10,7 @@ from orchestration.defs.upkeep import OLD_BUILDS, upkeep_assets
 from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build
+from orchestration.warehouse.publish import publish
 from orchestration.warehouse.store import Store
 
 
@@ -59,6 +60,23 @@ def test_publishing_says_which_dates_have_changed(world, settings, instance):
     again = dg.materialize([asset], instance=instance)
     assert published(again)["status"] == "nothing to do"
     assert dates_of(again) == {}
+
+
+def test_a_build_that_was_gone_back_to_is_there_until_the_next_is_compared_with_it(
+    world, settings, instance
+):
+    asset = publish_asset(settings, fct_actions)
+    built = []
+    for name in ("view", "click", "purchase"):
+        world.land(world.action(name))
+        built.append(build(settings).build_id)
+        publish(settings)
+    publish(settings, built[0])
+    world.land(world.action("view", day=29))
+    build(settings)
+    result = dg.materialize([asset], instance=instance)
+    assert dates_of(result) == {"2026-03-28": 3, "2026-03-29": 1}
+    assert Store(settings.warehouse).read(built[0]), "the way back to what readers saw before"
 
 
 def test_a_backfill_builds_its_dates_again_in_one_run(world, settings, instance, monkeypatch):
