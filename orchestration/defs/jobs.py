@@ -72,10 +72,10 @@ TIMETABLES = (
 )
 
 
-def _tags(minutes: int, *, again: int = 1) -> Mapping[str, str]:
+def _tags(minutes: int) -> Mapping[str, str]:
     return {
         "dagster/max_runtime": str(minutes * 60),
-        "dagster/max_retries": str(again),
+        "dagster/max_retries": "1",
         "dagster/retry_strategy": "ALL_STEPS",
     }
 

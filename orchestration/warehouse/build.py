@@ -139,10 +139,6 @@ class Session:
         )
         return ["build", *kind, *(["--select", *selection.split()] if selection else [])]
 
-    def variables(self) -> dict[str, str | None]:
-        """Environment of that command, for who runs dbt in another process."""
-        return dbt.variables(self.settings, self.file, self.window.to_json())
-
     def begin(self) -> None:
         """Copy the base and make the pinned lake readable in it."""
         self._store.start()

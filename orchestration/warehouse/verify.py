@@ -8,7 +8,7 @@ everywhere is not counted, but one where the marts say something and the key doe
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -153,12 +153,3 @@ def verify(settings: Settings) -> Verdict:
         first_failures=[str(failure) for failure in verdict.failures[:5]],
     )
     return verdict
-
-
-def explain(verdict: Verdict) -> Mapping[str, int]:
-    """Failures by metric, for a summary."""
-    counts: dict[str, int] = {}
-    for failure in verdict.failures:
-        metric = failure.check.split(" ", 1)[0]
-        counts[metric] = counts.get(metric, 0) + 1
-    return counts

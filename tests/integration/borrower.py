@@ -13,8 +13,6 @@ from dbt.cli.main import dbtRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 
-GOOD = ("success", "pass")
-
 PROJECT = """
 name: borrower
 version: "1.0.0"

@@ -151,7 +151,7 @@ def test_a_failed_pin_is_part_of_the_next_window(dbt_world, settings, tiny_proje
         model.write_text(working)
     dbt_world.land(dbt_world.action("purchase"))
     with open_session(settings) as session:
-        window = json.loads(session.variables()["ADX_WINDOW"])
+        window = json.loads(session.window.to_json())
     table = window["tables"]["user_events.events"]
     assert (window["previous_pin"], window["pin"]) == (1, 3)
     assert (table["from_seq"], table["to_seq"]) == (1, 3)
