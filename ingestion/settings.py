@@ -13,7 +13,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import AdxError, ExitCode
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
             lake's place.
         catalog_options: More pyiceberg properties of the catalog, as a JSON object.
         catalog_secret: Password of the Postgres catalog, or `id:secret` of the REST catalog.
-        kafka_bootstrap: `host:port` of the Kafka broker.
+        kafka_bootstrap: `host:port` of the Kafka broker, or of several, separated by commas.
         kafka_partitions: Partitions of a topic that is created.
         kafka_topic_prefix: What stands before the topics' names on a cluster that is shared.
         kafka_options: More librdkafka settings of every client (TLS, SASL), as a JSON object.
@@ -111,6 +111,15 @@ class Settings(BaseSettings):
     alert_urls: SecretStr = SecretStr("")
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _brokers_have_ports(cls, value: str) -> str:
+        for broker in value.split(","):
+            host, _, port = broker.strip().rpartition(":")
+            if not host or not port.isdecimal():
+                raise ValueError(f"{broker.strip() or 'nothing'} is no <host>:<port>")
+        return value
 
     @model_validator(mode="after")
     def _catalog_has_a_place(self) -> Self:

@@ -40,6 +40,8 @@ def is_a_sentence(text: str) -> bool:
         ("ADX_ENVIRONMENT", "production-ish"),
         ("ADX_KAFKA_PARTITIONS", "none"),
         ("ADX_DUCKDB_THREADS", "0"),
+        ("ADX_KAFKA_BOOTSTRAP", "localhost"),
+        ("ADX_KAFKA_BOOTSTRAP", "127.0.0.1:19092,"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch, capsys, name, value):
