@@ -47,7 +47,9 @@ def create(
 
 @app.command()
 def play(
-    day: Annotated[int | None, typer.Argument(help="Day to play; the next one by default.")] = None,
+    day: Annotated[
+        int | None, typer.Argument(min=1, help="Day to play; the next one by default.")
+    ] = None,
     resend: Annotated[
         bool, typer.Option("--resend", help="Send a played day to Kafka once more.")
     ] = False,

@@ -71,6 +71,11 @@ def test_a_wrong_command_line_ends_with_2(monkeypatch):
     assert run(monkeypatch, "land", "no-such-source") == ExitCode.USAGE
 
 
+def test_day_0_is_not_taken_for_the_next_day(monkeypatch, capsys):
+    assert run(monkeypatch, "world", "play", "0") == ExitCode.USAGE
+    assert "Invalid value for 'day'" in capsys.readouterr().err
+
+
 def raising(error: BaseException):
     def app() -> None:
         raise error
