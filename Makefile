@@ -60,8 +60,8 @@ lint: setup ## Check Python, SQL and the dbt project
 	@$(BIN)/dbt-bouncer run
 
 dagster: setup ## Open Dagster on the graph, the runs and the checks
-	@DAGSTER_HOME="$$($(BIN)/python -c "$$DAGSTER_HOME_SCRIPT")" \
-		$(BIN)/dagster dev -m orchestration.definitions
+	@home="$$($(BIN)/python -c "$$DAGSTER_HOME_SCRIPT")"; \
+		DAGSTER_HOME="$$home" $(BIN)/dagster dev -m orchestration.definitions
 
 define DAGSTER_HOME_SCRIPT
 from ingestion.settings import load_settings

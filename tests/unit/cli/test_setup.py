@@ -1,6 +1,8 @@
 """A machine where something is missing: `make` says what, and how to mend it."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,23 @@ def test_make_lists_its_targets():
     )
     for target in ("setup", "demo", "test", "test-fast", "lint", "dagster", "clean"):
         assert any(line.split()[0] == target for line in done.stdout.splitlines())
+
+
+def test_dagster_is_not_opened_where_a_setting_is_wrong(tmp_path):
+    program(tmp_path, "python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    program(tmp_path, "dagster", "#!/bin/sh\necho opened\n")
+    (tmp_path / ".synced").touch()
+    done = subprocess.run(
+        ["make", "--no-print-directory", f"BIN={tmp_path}", "dagster"],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "ADX_ENVIRONMENT": "nonesuch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "There is no environment nonesuch" in done.stderr
+    assert done.returncode != 0
+    assert "opened" not in done.stdout
 
 
 def test_continuous_integration_runs_the_whole_suite():
