@@ -11,12 +11,11 @@ import dagster as dg
 
 from ingestion.contracts import Contract, all_contracts, contract_for_topic, raw_schema
 from ingestion.contracts.model import Field
+from ingestion.kafka import TOPICS
 from ingestion.settings import Settings
 from orchestration.batch import BATCH_SOURCES, broken_files, land_source
 from orchestration.lib.retries import retried
 from orchestration.lib.translator import PLATFORM_TEAM
-
-TOPICS = ("ad-events", "user-events")
 
 _SYSTEMS: Mapping[str, str] = {
     "ad_events": "Kafka topic ad-events: impressions, viewability, video events and clicks.",

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion.errors import AdxError, ExitCode
+from orchestration.batch import BATCH_SOURCES
 from orchestration.cli import main as cli
+from orchestration.cli.land import Source
 
 COMMANDS = (
     "doctor",
@@ -58,6 +60,10 @@ def test_the_overview_names_every_command_and_the_exit_codes():
     for command in COMMANDS:
         assert command.split()[0] in output
     assert "Exit codes" in output
+
+
+def test_every_batch_source_can_be_landed_by_its_name():
+    assert set(Source) - {Source.ALL} == set(BATCH_SOURCES)
 
 
 def test_the_version_is_shown(monkeypatch, capsys):
