@@ -3,5 +3,5 @@
     python -m benchmarks [NAME ...] [--smoke] [--output FILE]
 
 Every benchmark first checks that both sides made the same output, then compares what they cost.
-`docs/benchmarks.md` explains the method and holds the newest table.
+`docs/benchmarks.md` explains the method.
 """
