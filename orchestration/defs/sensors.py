@@ -17,7 +17,7 @@ from ingestion.sources.drop_queue import DropQueue, Look
 from orchestration.batch import BATCH_SOURCES
 from orchestration.defs.jobs import LANDING_JOB, PLATFORM_JOB, WAREHOUSE_JOB, is_busy
 from orchestration.defs.raw import of_source, raw_key
-from orchestration.lib.alerts import alert
+from orchestration.lib.alerts import NotTakenError, alert
 
 FILE_CARRIERS = {"csv", "jsonl", "avro"}
 CHECKS_SECONDS = 30
@@ -142,6 +142,19 @@ def _first_line(event: dg.DagsterEvent) -> str:
     return error.message.strip().splitlines()[0] if error is not None else event.message or ""
 
 
+def _alert_once(settings: Settings, subject: str, message: str, **details: object) -> str:
+    """Alert, and say so if not every service took it.
+
+    A look that fails is looked again from the same cursor: one service that is away would let all
+    others be told the same every half a minute. The alert stands in the run ledger.
+    """
+    try:
+        alert(settings, subject, message, **details)
+    except NotTakenError as error:
+        return f" {error}"
+    return ""
+
+
 def failed_checks_sensor(settings: Settings, checks: list[dg.AssetCheckKey]) -> dg.SensorDefinition:
     """Alert when a check fails; a failing check fails no run by itself."""
 
@@ -162,17 +175,19 @@ def failed_checks_sensor(settings: Settings, checks: list[dg.AssetCheckKey]) -> 
             and record.event is not None
             and record.event.timestamp > seen
         ]
+        refused = ""
         for event, record in sorted(failed, key=lambda item: item[0].timestamp):
             evaluation = event.get_dagster_event().asset_check_evaluation_data
-            alert(
+            problem = _alert_once(
                 settings,
                 f"check {record.key.to_user_string()}",
                 evaluation.description or "The check failed.",
                 severity=evaluation.severity.value,
                 run_id=record.run_id,
             )
+            refused = problem or refused
             context.update_cursor(repr(event.timestamp))
-        return dg.SkipReason(f"{len(failed)} checks have failed since the last look")
+        return dg.SkipReason(f"{len(failed)} checks have failed since the last look.{refused}")
 
     return failed_checks
 
@@ -195,10 +210,12 @@ def late_tables_sensor(settings: Settings, watched: list[dg.AssetKey]) -> dg.Sen
             if record.freshness_state is FreshnessState.FAIL
             and record.updated_at.timestamp() > seen
         }
+        refused = ""
         if late:
-            alert(settings, "late tables", f"{len(late)} tables are late.", tables=sorted(late))
+            message = f"{len(late)} tables are late."
+            refused = _alert_once(settings, "late tables", message, tables=sorted(late))
             context.update_cursor(repr(max(late.values())))
-        return dg.SkipReason(f"{len(late)} tables are late since the last look")
+        return dg.SkipReason(f"{len(late)} tables are late since the last look.{refused}")
 
     return late_tables
 

@@ -14,6 +14,10 @@ from orchestration.warehouse import ledger
 _log = structlog.get_logger("alerts")
 
 
+class NotTakenError(AdxError):
+    """An alert stands in the run ledger, but not every service took it."""
+
+
 def alert(settings: Settings, subject: str, message: str, **details: Any) -> None:
     """Send one alert, and keep it in the run ledger (kind `alert`) whatever becomes of it.
 
@@ -24,7 +28,7 @@ def alert(settings: Settings, subject: str, message: str, **details: Any) -> Non
         details: Anything that helps to find it.
 
     Raises:
-        AdxError: A service did not take the alert, or its address is none.
+        NotTakenError: A service did not take the alert, or its address is none.
     """
     at = datetime.now(UTC)
     _log.error("alert", subject=subject, message=message, **details)
@@ -35,7 +39,7 @@ def alert(settings: Settings, subject: str, message: str, **details: Any) -> Non
         lake.ensure_tables()
         ledger.record(lake, "alert", subject, at, message=message, **details)
     if not sent:
-        raise AdxError(
+        raise NotTakenError(
             f"Not every service of ADX_ALERT_URLS took the alert about {subject}.",
             remedy="Try its address with `apprise -vv -b test <address>`.",
             exit_code=ExitCode.UNAVAILABLE,
@@ -51,7 +55,7 @@ def _send(settings: Settings, subject: str, message: str, details: dict[str, Any
     services = Apprise()
     for number, address in enumerate(addresses, 1):
         if not services.add(address):
-            raise AdxError(
+            raise NotTakenError(
                 f"Address {number} of ADX_ALERT_URLS is none that apprise knows.",
                 remedy="Write it as https://github.com/caronc/apprise/wiki says.",
                 exit_code=ExitCode.CONFIGURATION,

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+from pydantic import SecretStr
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake
@@ -185,24 +186,26 @@ def test_a_failed_check_alerts_once_and_again_when_it_fails_anew(settings, insta
     assert details["message"] == "3 rows are wrong"
 
 
+def become(instance: dg.DagsterInstance, name: str, state: FreshnessState, at: float) -> None:
+    """Let a table come into a state of freshness."""
+    change = FreshnessStateChange(
+        key=dg.AssetKey(name),
+        new_state=state,
+        previous_state=FreshnessState.UNKNOWN,
+        state_change_timestamp=at,
+    )
+    instance.report_runless_asset_event(dg.AssetMaterialization(name))
+    instance._report_runless_asset_event(change)
+
+
 def test_tables_that_have_become_late_alert_together_and_once(settings, instance):
     watched = [dg.AssetKey(name) for name in ("good", "late", "later")]
     sensor = sensors.late_tables_sensor(settings, watched)
 
-    def become(name: str, state: FreshnessState, at: float) -> None:
-        change = FreshnessStateChange(
-            key=dg.AssetKey(name),
-            new_state=state,
-            previous_state=FreshnessState.UNKNOWN,
-            state_change_timestamp=at,
-        )
-        instance.report_runless_asset_event(dg.AssetMaterialization(name))
-        instance._report_runless_asset_event(change)
-
-    become("good", FreshnessState.PASS, 100.0)
+    become(instance, "good", FreshnessState.PASS, 100.0)
     assert look(sensor, instance).cursor is None
-    become("late", FreshnessState.FAIL, 101.0)
-    become("later", FreshnessState.FAIL, 102.0)
+    become(instance, "late", FreshnessState.FAIL, 101.0)
+    become(instance, "later", FreshnessState.FAIL, 102.0)
     cursor = look(sensor, instance).cursor
     assert look(sensor, instance, cursor).cursor == cursor
     ((subject, details),) = alerts(settings)
@@ -246,6 +249,36 @@ def test_alerts_go_where_the_settings_say(tmp_path, receiver):
         alert(settings, "run of landing_job", "It failed again.")
     assert refused.value.exit_code is ExitCode.UNAVAILABLE
     assert len(alerts(settings)) == 2, "an alert that nobody took is still in the ledger"
+
+
+def test_a_service_that_refuses_an_alert_is_named_and_the_others_are_told_once(
+    settings, instance, receiver
+):
+    address, taken, answer = receiver
+    answer["status"] = 500
+    settings = settings.model_copy(update={"alert_urls": SecretStr(address)})
+
+    @dg.asset
+    def table() -> None:
+        pass
+
+    @dg.asset_check(asset=table)
+    def is_right() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False)
+
+    dg.materialize([table, is_right], instance=instance)
+    become(instance, "late", FreshnessState.FAIL, 100.0)
+    for number, sensor in enumerate(
+        (
+            sensors.failed_checks_sensor(settings, list(is_right.check_keys)),
+            sensors.late_tables_sensor(settings, [dg.AssetKey("late")]),
+        ),
+        1,
+    ):
+        first = look(sensor, instance)
+        assert "Not every service of ADX_ALERT_URLS took the alert" in first.skip_message
+        look(sensor, instance, first.cursor)
+        assert len(taken) == len(alerts(settings)) == number
 
 
 def test_an_address_that_is_none_is_not_shown(tmp_path):
