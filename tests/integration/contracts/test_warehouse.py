@@ -7,23 +7,20 @@ all macros. Code that changes is a file that changes, so builds decide as they w
 import json
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from ingestion.contracts import contract_for_topic
 from ingestion.errors import AdxError
-from ingestion.lake import Lake, StreamClaim, write_data_files
-from ingestion.landing import KeyStore, LandingContext, land_json
+from ingestion.lake import Lake
 from ingestion.settings import PROJECT_ROOT, Settings
 from orchestration.upgrade import upgrade
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import Result, build
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
+from tests.integration.landings import land_messages
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
 
@@ -125,24 +122,8 @@ class Project:
             ).encode()
             for sku, name, category in actions
         ]
-        contract, lake = contract_for_topic("user-events"), Lake.open(self.settings)
-        lake.ensure_tables()
-        head, count = lake.head(contract), len(values)
-        start = head.claims.stream.get("id", {}).get(0, 0)
-        lineage = pa.table(
-            {
-                "_kafka_topic": pa.array(["user-events"] * count),
-                "_kafka_topic_id": pa.array(["id"] * count),
-                "_kafka_partition": pa.array([0] * count, pa.int32()),
-                "_kafka_offset": pa.array(range(start, start + count), pa.int64()),
-            }
-        )
-        keys = KeyStore(self.settings.keys)
-        context = LandingContext(contract, head.ingest_seq + 1, datetime.now(UTC), keys)
-        rows = land_json(context, pa.array(values, pa.binary()), lineage)
-        files = write_data_files(rows, contract, lake.location(contract))
-        claim = StreamClaim("user-events", "id", {0: start}, {0: start + count})
-        lake.commit_files(contract, files, claim, expected_seq=head.ingest_seq)
+        Lake.open(self.settings).ensure_tables()
+        land_messages(self.settings, "user-events", {0: [(value, None) for value in values]})
 
     def build(self, **how: Any) -> Result:
         result = build(self.settings, **how)

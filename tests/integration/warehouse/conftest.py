@@ -6,24 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from ingestion.adworld import create_world, play
 from ingestion.adworld.sinks import MemorySink
-from ingestion.contracts import contract_for_topic
-from ingestion.lake import Lake, StreamClaim, write_data_files
-from ingestion.landing import KeyStore, LandingContext, land_json
+from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.publish import publish
-
-TOPIC_ID = "Zm9vYmFyYmF6cXV4cXV1eA"
+from tests.integration.landings import land_messages
 
 PROJECT = """
 name: tiny
@@ -61,9 +56,6 @@ _ADX = """
 import sys
 from pathlib import Path
 from orchestration.warehouse import dbt
-from orchestration.warehouse.build import build
-from orchestration.warehouse.duck import open_file
-from orchestration.warehouse.publish import publish
 dbt.PROJECT_FOLDER = Path(sys.argv.pop(1))
 dbt.code_hash = lambda: "tiny"
 from orchestration.cli.main import main
@@ -78,7 +70,6 @@ class World:
         self.settings = settings
         self.lake = Lake.open(settings)
         self.lake.ensure_tables()
-        self.keys = KeyStore(settings.keys)
 
     @staticmethod
     def action(name: str | None, *, day: int = 28) -> bytes:
@@ -92,23 +83,7 @@ class World:
 
     def land(self, *values: bytes | None) -> None:
         """Land records of user-events, as the stream does."""
-        contract = contract_for_topic("user-events")
-        head = self.lake.head(contract)
-        start = head.claims.stream.get(TOPIC_ID, {}).get(0, 0)
-        offsets = list(range(start, start + len(values)))
-        lineage = pa.table(
-            {
-                "_kafka_topic": pa.array(["user-events"] * len(values)),
-                "_kafka_topic_id": pa.array([TOPIC_ID] * len(values)),
-                "_kafka_partition": pa.array([0] * len(values), pa.int32()),
-                "_kafka_offset": pa.array(offsets, pa.int64()),
-            }
-        )
-        context = LandingContext(contract, head.ingest_seq + 1, datetime.now(UTC), self.keys)
-        rows = land_json(context, pa.array(values, pa.binary()), lineage)
-        files = write_data_files(rows, contract, self.lake.location(contract))
-        claim = StreamClaim("user-events", TOPIC_ID, {0: start}, {0: start + len(values)})
-        self.lake.commit_files(contract, files, claim, expected_seq=head.ingest_seq)
+        land_messages(self.settings, "user-events", {0: [(value, None) for value in values]})
 
     def adx(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `adx` in a process of its own, on the tiny project."""
@@ -167,29 +142,12 @@ def world(dbt_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def _land_messages(settings: Settings, sink: MemorySink) -> None:
     """Land what a world has sent to its topics, without a broker and without Spark."""
-    lake, keys = Lake.open(settings), KeyStore(settings.keys)
     for topic, partitions in sink.kept.items():
-        contract = contract_for_topic(topic)
-        head = lake.head(contract)
-        context = LandingContext(contract, head.ingest_seq + 1, datetime.now(UTC), keys)
-        files, end = [], {}
-        for partition, messages in enumerate(partitions):
-            count = len(messages)
-            lineage = pa.table(
-                {
-                    "_kafka_topic": pa.array([topic] * count, pa.string()),
-                    "_kafka_topic_id": pa.array([sink.topic_id] * count, pa.string()),
-                    "_kafka_partition": pa.array([partition] * count, pa.int32()),
-                    "_kafka_offset": pa.array(range(count), pa.int64()),
-                }
-            )
-            values = pa.array([message[3] for message in messages], pa.binary())
-            ids = [dict(message[4] or ()).get("event_id") for message in messages]
-            rows = land_json(context, values, lineage, pa.array(ids, pa.binary()))
-            files += write_data_files(rows, contract, lake.location(contract))
-            end[partition] = count
-        claim = StreamClaim(topic, sink.topic_id, dict.fromkeys(end, 0), end)
-        lake.commit_files(contract, files, claim, expected_seq=head.ingest_seq)
+        messages = {
+            partition: [(message[3], dict(message[4] or ()).get("event_id")) for message in kept]
+            for partition, kept in enumerate(partitions)
+        }
+        land_messages(settings, topic, messages, sink.topic_id)
 
 
 @pytest.fixture(scope="session")
