@@ -75,7 +75,6 @@ TIMETABLES = (
 def _tags(minutes: int) -> Mapping[str, str]:
     return {
         "dagster/max_runtime": str(minutes * 60),
-        "dagster/max_retries": "1",
         "dagster/retry_strategy": "ALL_STEPS",
     }
 

@@ -37,9 +37,9 @@ run_monitoring:
   poll_interval_seconds: 15
   free_slots_after_run_end_seconds: 60
 run_retries:
-  # Runs whose process was killed; a job says how often (its tag dagster/max_retries).
+  # Runs whose process was killed, whoever started them: a job, a click in the graph, a backfill.
   enabled: true
-  max_retries: 0
+  max_retries: 1
   retry_on_asset_or_op_failure: false
 freshness:
   enabled: true

@@ -15,7 +15,7 @@ from dagster._core.launcher import WorkerStatus
 
 from ingestion.settings import Settings
 from orchestration.lib.dagster_home import ensure_dagster_home, run_job
-from orchestration.lib.lost_runs import fail_lost_runs, lost_process
+from orchestration.lib.lost_runs import fail_lost_runs, lost_process, message
 from orchestration.lib.run_launcher import WatchedRunLauncher
 
 WAITING_RUN = """
@@ -105,6 +105,17 @@ def test_a_killed_run_is_failed_and_the_next_one_goes_on(
     assert "was killed" in event.message
     assert failed.tags["dagster/will_retry"] == "false"
     assert fail_lost_runs(instance) == []
+
+
+def test_a_run_that_somebody_launched_from_the_graph_is_started_once_more_too(
+    instance: dg.DagsterInstance,
+) -> None:
+    job = QUICK.resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
+    instance.report_run_failed(run, message(1))
+    failed = instance.get_run_by_id(run.run_id)
+    assert failed is not None
+    assert failed.tags["dagster/will_retry"] == "true"
 
 
 def test_a_number_that_a_younger_process_has_is_a_process_that_is_gone(
