@@ -10,7 +10,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import requests
 
@@ -22,10 +21,9 @@ from ingestion.adworld.key.organizations import organization_balance
 from ingestion.adworld.ledger import Ledger
 from ingestion.adworld.loopback import JsonHandler, serving
 from ingestion.adworld.state import WorldState, write_state
-from ingestion.contracts import all_contracts, load_contract
+from ingestion.contracts import load_contract
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake import Lake, raw_tables
-from ingestion.lake.duckdb import connect
+from ingestion.lake import Lake
 from ingestion.landing.strict import judge_json
 from ingestion.settings import Settings, load_settings
 from ingestion.sources import crunchbase
@@ -35,6 +33,7 @@ from ingestion.sources.crunchbase.api import Api
 from ingestion.sources.crunchbase.client import Client
 from ingestion.sources.crunchbase.pace import Pace
 
+TABLES = ("crunchbase.",)
 USER_KEY = "k3y-of-a-user"
 DAYS = 3
 
@@ -433,41 +432,7 @@ def test_the_stand_in_keeps_a_rate_limit(world):
 # ---------------------------------------------------------------- landings
 
 
-@pytest.fixture(autouse=True)
-def _few_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake with the tables of Crunchbase: making all takes half a second."""
-    chosen = tuple(found for found in all_contracts() if found.source == "crunchbase")
-    monkeypatch.setattr(raw_tables, "all_contracts", lambda: chosen)
-
-
-@pytest.fixture(scope="module")
-def _duckdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(Settings(home=tmp_path_factory.mktemp("duckdb"))) as connection:
-        yield connection
-
-
-@pytest.fixture
-def raw(_duckdb: duckdb.DuckDBPyConnection) -> Callable[..., Rows]:
-    """Rows of a raw table: `raw(settings, "people", rows="failed")`."""
-
-    def read(settings: Settings, table: str, rows: str = "all") -> Rows:
-        contract = load_contract("crunchbase", table)
-        lake = Lake.open(settings)
-        lake.ensure_tables()
-        relation = lake.duckdb_relation_sql(
-            contract,
-            lake.head(contract).metadata_location,
-            rows,  # type: ignore[arg-type]
-        )
-        found: duckdb.DuckDBPyRelation = _duckdb.sql(
-            f"select * from ({relation}) order by _ingest_seq, _source_line"
-        )
-        return found.to_arrow_table().to_pylist()
-
-    return read
-
-
-def counted(settings: Settings, raw: Callable[..., Rows]) -> Counter[tuple[str, str | None, bool]]:
+def counted(raw: Callable[..., Rows]) -> Counter[tuple[str, str | None, bool]]:
     """Rows of the lake by table, reason of failure and drift."""
     return Counter(
         (f"crunchbase.{table}", (row["_error"] or {}).get("reason"), row["_extras"] is not None)
@@ -478,7 +443,7 @@ def counted(settings: Settings, raw: Callable[..., Rows]) -> Counter[tuple[str, 
             "people",
             "deleted_entities",
         )
-        for row in raw(settings, table)
+        for row in raw(f"crunchbase.{table}")
     )
 
 
@@ -494,19 +459,19 @@ def test_three_days_are_landed_as_the_key_says_and_nothing_twice(world, raw, mon
         played(world, day)
         report = crunchbase.land(world)
         assert report.exit_code == ExitCode.OK
-        assert counted(world, raw) == expected(world, day)
+        assert counted(raw) == expected(world, day)
     again = crunchbase.land(world)
     assert sum(table.commits for table in again.tables) == 0
     assert sum(table.unchanged for table in again.tables) > 0
-    assert counted(world, raw) == expected(world, DAYS)
+    assert counted(raw) == expected(world, DAYS)
 
     (exact,) = {
         row["price"]["value"]
-        for row in raw(world, "acquisitions", "good")
+        for row in raw("crunchbase.acquisitions", "good")
         if row["price"] and row["price"]["currency"] == "INR"
     }
     assert exact == Decimal("90071992547409.931")
-    assert {row["entity_def_id"] for row in raw(world, "deleted_entities", "good")} == {
+    assert {row["entity_def_id"] for row in raw("crunchbase.deleted_entities", "good")} == {
         "organization",
         "funding_round",
         "person",
@@ -516,7 +481,7 @@ def test_three_days_are_landed_as_the_key_says_and_nothing_twice(world, raw, mon
         count for (_, reason, _), count in expected(world, DAYS).items() if reason is None
     )
     names = {change.properties["identifier"]["value"] for change in people(world)}
-    kept = json.dumps([row["identifier"] for row in raw(world, "people", "good")])
+    kept = json.dumps([row["identifier"] for row in raw("crunchbase.people", "good")])
     assert not any(name in kept for name in names)
 
 
@@ -577,8 +542,8 @@ def test_a_collection_that_lies_is_not_landed_and_the_others_are(scripted, tmp_p
     (problem,) = report.problems
     assert "says that searches/organizations has 5 records, but sends 2 of them" in problem.message
     assert report.exit_code == ExitCode.DATA
-    assert raw(settings, "organizations") == []
-    assert len(raw(settings, "deleted_entities")) == 1
+    assert raw("crunchbase.organizations") == []
+    assert len(raw("crunchbase.deleted_entities")) == 1
 
 
 def test_a_record_that_fails_is_landed_once_beside_the_good_ones(scripted, tmp_path, raw):
@@ -599,7 +564,7 @@ def test_a_record_that_fails_is_landed_once_beside_the_good_ones(scripted, tmp_p
     assert table.failed_by_reason == {"schema": 1}
     table = crunchbase.land(settings).tables[0]
     assert (table.read, table.unchanged, table.commits) == (0, 3, 0)
-    (failed,) = raw(settings, "organizations", "failed")
+    (failed,) = raw("crunchbase.organizations", "failed")
     assert failed["_error"]["field"] == "rank_org"
 
 
@@ -610,18 +575,18 @@ def test_single_organizations_are_landed_with_their_cards(standing, raw):
         standing, ids=["advertiser-2", ids["house-2"].upper()], names=["brand-3", "  Advertiser 6 "]
     )
     assert report.problems == []
-    found = {row["identifier"]["permalink"] for row in raw(standing, "organizations", "good")}
+    found = {row["identifier"]["permalink"] for row in raw("crunchbase.organizations", "good")}
     assert found == {"advertiser-2", "house-2", "brand-3", "advertiser-6"}
-    rounds = raw(standing, "funding_rounds", "good")
+    rounds = raw("crunchbase.funding_rounds", "good")
     raised = {row["funded_organization_identifier"]["permalink"] for row in rounds}
     assert raised == {"advertiser-2", "house-2", "brand-3", "advertiser-6"}
-    assert len(raw(standing, "acquisitions", "good")) == 1
+    assert len(raw("crunchbase.acquisitions", "good")) == 1
     again = crunchbase.land_specific(standing, ids=["advertiser-2"])
     assert sum(table.commits for table in again.tables) == 0
     # a full landing afterwards finds them unchanged, and all others
     full = crunchbase.land(standing)
     assert full.tables[0].unchanged == 4
-    assert counted(standing, raw) == expected(standing, 1)
+    assert counted(raw) == expected(standing, 1)
 
 
 def test_an_organization_that_is_not_found_is_named_and_the_others_are_landed(standing, raw):
@@ -642,7 +607,7 @@ def test_an_organization_that_is_not_found_is_named_and_the_others_are_landed(st
     ]
     assert all(problem.remedy for problem in report.problems)
     assert report.exit_code == ExitCode.USAGE
-    assert len(raw(standing, "organizations", "good")) == 1
+    assert len(raw("crunchbase.organizations", "good")) == 1
 
 
 def test_a_card_is_read_beyond_its_first_records(standing, raw, monkeypatch):
@@ -654,7 +619,7 @@ def test_a_card_is_read_beyond_its_first_records(standing, raw, monkeypatch):
         for change in shown(read_config(standing.world), 1)["people"].values()
         if (change.properties["primary_organization"] or {}).get("permalink") == "house-2"
     ]
-    assert len(raw(standing, "people")) == len(wanted)
+    assert len(raw("crunchbase.people")) == len(wanted)
 
 
 # ---------------------------------------------------------------- access
