@@ -8,6 +8,7 @@ import dagster as dg
 from rich.console import Console
 
 from ingestion.contracts import all_contracts
+from ingestion.errors import AdxError
 from ingestion.settings import Settings
 from orchestration.definitions import PLATFORM_JOB, definitions_of
 from orchestration.defs.raw import raw_key
@@ -32,11 +33,17 @@ class Platform:
             console: Where progress goes.
 
         Raises:
-            AdxError: The first problem; what was landed before it stays landed.
-            dagster.Failure: A figure of the published marts is not the answer key's.
+            AdxError: The first problem, also a figure of the published marts that is not the answer
+                key's; what was landed before it stays landed.
         """
-        with console.status("Dagster runs the platform job"):
-            result = run_job(self._settings, self._definitions, PLATFORM_JOB)
+        try:
+            with console.status("Dagster runs the platform job"):
+                result = run_job(self._settings, self._definitions, PLATFORM_JOB)
+        except dg.Failure as failure:
+            raise AdxError(
+                f"The published marts are not what the answer key says: {failure.description}.",
+                remedy="Find where rows were lost or changed with `adx reconcile`.",
+            ) from failure
         found = _metadata(result)
         tables = [found.get(raw_key(contract), {}) for contract in all_contracts()]
         loaded, failed = (sum(int(str(table.get(name, 0))) for table in tables) for name in _COUNTS)
