@@ -75,7 +75,7 @@ def _next_steps(settings: "Settings") -> str:
 def clean(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Stop the broker of this home and remove the lake, keys, warehouse, world and all the rest.
+    """Stop the servers of this home; remove lake, keys, warehouse, world and all the rest.
 
     The lake is the only truth; after this there is nothing to rebuild from.
     """
