@@ -63,6 +63,9 @@ def definitions_of(settings: Settings) -> dg.Definitions:
             *upkeep_assets(settings),
         ],
         asset_checks=extra_checks,
+        # One process runs all steps of a run in turn: a process a step costs 3 s each, and the
+        # heavy parts (Spark, dbt) are processes or thread pools themselves.
+        executor=dg.in_process_executor,
         jobs=jobs([key for definition in raw for key in definition.keys], sorted(models.keys)),
         schedules=schedules(settings),
         sensors=sensors(settings, check_keys, _watched([*raw, models, published])),

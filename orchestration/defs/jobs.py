@@ -82,9 +82,6 @@ def _tags(minutes: int) -> Mapping[str, str]:
 def jobs(raw: list[dg.AssetKey], models: list[dg.AssetKey]) -> list[UnresolvedAssetJobDefinition]:
     """Every job of the platform.
 
-    One process runs all steps of a job in turn: a process a step costs 3 s each, and the heavy
-    parts (Spark, dbt) are processes or thread pools themselves.
-
     Args:
         raw: The raw tables that are landed.
         models: The dbt models.
@@ -128,7 +125,6 @@ def _job(
     return dg.define_asset_job(
         name,
         selection=selection,
-        executor_def=dg.in_process_executor,
         description=description,
         tags=_tags(minutes),
     )

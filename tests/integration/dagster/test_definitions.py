@@ -141,7 +141,9 @@ def test_raw_tables_and_what_readers_see_must_stay_fresh(definitions: dg.Definit
 def test_every_job_has_an_end_and_what_writes_the_warehouse_is_alone(
     definitions: dg.Definitions,
 ) -> None:
-    jobs = [job for job in definitions.resolve_all_job_defs() if not job.name.startswith("__ASSET")]
+    every = definitions.resolve_all_job_defs()
+    assert {job.executor_def.name for job in every} == {"in_process"}
+    jobs = [job for job in every if not job.name.startswith("__ASSET")]
     assert {job.name for job in jobs} == {
         PLATFORM_JOB,
         LANDING_JOB,
