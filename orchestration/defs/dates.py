@@ -6,11 +6,13 @@ and a backfill of partitions builds these dates again, in every model that is bu
 """
 
 import warnings
+from collections.abc import Container
 
 import dagster as dg
 from dagster._utils.warnings import BetaWarning
 
 from ingestion.settings import Settings
+from orchestration.lib.retries import retried
 from orchestration.lib.translator import PLATFORM_TEAM
 from orchestration.warehouse.inventory import Day, changed_days
 from orchestration.warehouse.publish import Publication
@@ -37,21 +39,29 @@ def date_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     )
 
 
-def days_of(settings: Settings, publication: Publication) -> dict[str, Day]:
-    """The dates whose rows a publication changed."""
+def log_days(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    publication: Publication,
+    materialized: Container[str] = (),
+) -> dict[str, Day]:
+    """One materialization a date whose rows a publication changed.
+
+    Args:
+        context: The run.
+        settings: The environment.
+        publication: What was published.
+        materialized: Dates that the step itself materializes.
+
+    Returns:
+        Every date that has changed.
+    """
     store = Store(settings.warehouse)
     old = store.read(publication.replaced).file if publication.replaced else None
-    return dict(changed_days(old, store.read(publication.build_id).file, settings))
-
-
-def log_days(
-    context: dg.AssetExecutionContext, settings: Settings, publication: Publication
-) -> dict[str, Day]:
-    """One materialization a date whose rows a publication changed."""
-    days = days_of(settings, publication)
+    days = changed_days(old, store.read(publication.build_id).file, settings)
     known = date_partitions(settings)
     for name, day in days.items():
-        if known.has_partition_key(name):
+        if name not in materialized and known.has_partition_key(name):
             context.log_event(
                 dg.AssetMaterialization(
                     EVENT_DATES,
@@ -65,7 +75,7 @@ def log_days(
                     },
                 )
             )
-    return days
+    return dict(days)
 
 
 def event_dates_asset(
@@ -93,9 +103,11 @@ def event_dates_asset(
 
         keys = context.partition_key_range
         dates = parse_dates(f"{keys.start}..{keys.end}")
-        result = build(settings, dates=dates, keep_rows=config.keep_rows)
-        publication = publish(settings, result.build_id)
-        days = days_of(settings, publication)
+        with retried(settings, context):
+            result = build(settings, dates=dates, keep_rows=config.keep_rows)
+            publication = publish(settings, result.build_id)
+        # What is new in the lake comes with it, of whichever date it is.
+        days = log_days(context, settings, publication, context.partition_keys)
         return dg.MaterializeResult(
             metadata={
                 "build": result.build_id,

@@ -9,7 +9,7 @@ from orchestration.defs.dates import EVENT_DATES, event_dates_asset
 from orchestration.defs.upkeep import OLD_BUILDS, upkeep_assets
 from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset
 from orchestration.warehouse import dbt
-from orchestration.warehouse.build import build
+from orchestration.warehouse.build import build, open_session
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.store import Store
 
@@ -79,6 +79,17 @@ def test_a_build_that_was_gone_back_to_is_there_until_the_next_is_compared_with_
     assert Store(settings.warehouse).read(built[0]), "the way back to what readers saw before"
 
 
+def backfill(settings, instance, first: str, last: str) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [event_dates_asset(settings, [], WRITER_POOL)],
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last,
+        },
+    )
+
+
 def test_a_backfill_builds_its_dates_again_in_one_run(world, settings, instance, monkeypatch):
     world.land(world.action("view"), world.action("view", day=29))
     build(settings)
@@ -92,19 +103,38 @@ def test_a_backfill_builds_its_dates_again_in_one_run(world, settings, instance,
         return run(*arguments, **options)
 
     monkeypatch.setattr(dbt, "run", listen)
-    result = dg.materialize(
-        [event_dates_asset(settings, [], WRITER_POOL)],
-        instance=instance,
-        tags={
-            "dagster/asset_partition_range_start": "2026-03-28",
-            "dagster/asset_partition_range_end": "2026-03-30",
-        },
-    )
+    result = backfill(settings, instance, "2026-03-28", "2026-03-30")
     assert [window["again"] for window in windows] == [["2026-03-28", "2026-03-30"]]
     assert Store(settings.warehouse).published().manifest.build_id > before
     partitions = instance.get_materialized_partitions(EVENT_DATES)
     assert partitions == {"2026-03-28", "2026-03-29", "2026-03-30"}
     assert result.success
+
+
+def test_a_backfill_that_brings_news_of_other_dates_says_so(world, settings, instance):
+    world.land(world.action("view"), world.action("view", day=29))
+    build(settings)
+    publish(settings)
+    world.land(world.action("click", day=27), world.action("click", day=28))
+    backfill(settings, instance, "2026-03-28", "2026-03-28")
+    assert instance.get_materialized_partitions(EVENT_DATES) == {"2026-03-27", "2026-03-28"}
+
+
+def test_a_backfill_waits_for_another_process(world, settings, instance, monkeypatch):
+    settings = settings.model_copy(update={"retry_seconds": 0})
+    world.land(world.action("view"))
+    tries = []
+
+    def busy_once(*arguments, **options):
+        tries.append(options["dates"])
+        if len(tries) > 1:
+            return build(*arguments, **options)
+        with open_session(settings):
+            return build(*arguments, **options)
+
+    monkeypatch.setattr("orchestration.warehouse.build.build", busy_once)
+    assert backfill(settings, instance, "2026-03-28", "2026-03-28").success
+    assert len(tries) == 2
 
 
 def test_upkeep_measures_what_is_kept(world, settings, instance):
