@@ -12,7 +12,7 @@ from ingestion.errors import AdxError
 from ingestion.settings import Settings
 from orchestration.definitions import PLATFORM_JOB, definitions_of
 from orchestration.defs.raw import raw_key
-from orchestration.defs.warehouse import PUBLISHED, VERIFIED
+from orchestration.defs.warehouse import VERIFIED
 from orchestration.lib.dagster_home import run_job
 from orchestration.warehouse.store import Store
 
@@ -48,7 +48,7 @@ class Platform:
         tables = [found.get(raw_key(contract), {}) for contract in all_contracts()]
         loaded, failed = (sum(int(str(table.get(name, 0))) for table in tables) for name in _COUNTS)
         console.print(f"landed: {loaded:,} good rows, {failed:,} failed")
-        if PUBLISHED not in found:
+        if VERIFIED not in found:
             console.print("nothing is new, and the code is the same; 0 rows changed")
             return
         manifest = Store(self._settings.warehouse).published().manifest

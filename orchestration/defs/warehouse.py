@@ -110,7 +110,7 @@ def dbt_warehouse(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         pool=WRITER_POOL,
     )
     def build_warehouse(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
-        from orchestration.warehouse import build, publish
+        from orchestration.warehouse import build
         from orchestration.warehouse.dates import parse_dates
 
         with (
@@ -124,10 +124,7 @@ def dbt_warehouse(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         ):
             if isinstance(session, build.Result):
                 context.log.info(f"Nothing to do: {session.reason}")
-                # A run that was killed between build and publish left a build that nobody sees.
-                publish_newest = True
             else:
-                publish_newest = False
                 outcome = dbt.run(
                     settings,
                     session.arguments(),
@@ -142,8 +139,12 @@ def dbt_warehouse(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
                 context.log.info(f"Built {result.build_id}: {result.reason}")
                 yield from _materialized(context, settings, outcome, result)
                 yield from _checks(context, outcome)
-        if publish_newest:
-            publish.publish(settings)
+        if isinstance(session, build.Result):
+            # A run that was killed between build and publish left a build that nobody sees; the
+            # steps after this one are skipped, since it gives no model.
+            facts = _publish(context, settings)
+            if facts["status"] == "published":
+                context.log_event(dg.AssetMaterialization(PUBLISHED, metadata=facts))
 
     return build_warehouse
 
@@ -243,31 +244,32 @@ def publish_asset(settings: Settings, models: dg.AssetsDefinition) -> dg.AssetsD
         description="The DuckDB file that BI tools read, replaced by one swap of a link.",
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        from orchestration.warehouse.publish import publish
-
-        with retried(settings, context):
-            publication = publish(settings)
-        build = Store(settings.warehouse).read(publication.build_id)
-        manifest = build.manifest
-        days = {}
-        if publication.status == "published":
-            days = log_days(context, settings, publication)
-        return dg.MaterializeResult(
-            metadata={
-                "status": publication.status,
-                "build": publication.build_id,
-                "pin": publication.pin,
-                "rows": manifest.rows,
-                "models": manifest.models,
-                "tests": manifest.tests,
-                "dates_changed": len(days),
-                "file_bytes": build.file.stat().st_size,
-                "build_seconds": _seconds(manifest.started_at, manifest.finished_at),
-                "pin_age_seconds": _pin_age(settings, publication.pin),
-            }
-        )
+        return dg.MaterializeResult(metadata=_publish(context, settings))
 
     return published
+
+
+def _publish(context: dg.AssetExecutionContext, settings: Settings) -> dict[str, Any]:
+    """Publish the newest build and note which dates it changed; gives what is to be known of it."""
+    from orchestration.warehouse.publish import publish
+
+    with retried(settings, context):
+        publication = publish(settings)
+    build = Store(settings.warehouse).read(publication.build_id)
+    manifest = build.manifest
+    days = log_days(context, settings, publication) if publication.status == "published" else {}
+    return {
+        "status": publication.status,
+        "build": publication.build_id,
+        "pin": publication.pin,
+        "rows": manifest.rows,
+        "models": manifest.models,
+        "tests": manifest.tests,
+        "dates_changed": len(days),
+        "file_bytes": build.file.stat().st_size,
+        "build_seconds": _seconds(manifest.started_at, manifest.finished_at),
+        "pin_age_seconds": _pin_age(settings, publication.pin),
+    }
 
 
 def _seconds(start: str, end: str) -> float:

@@ -5,9 +5,12 @@ import json
 import dagster as dg
 import pytest
 
+from orchestration.definitions import definitions_of
 from orchestration.defs.dates import EVENT_DATES, event_dates_asset
+from orchestration.defs.jobs import WAREHOUSE_JOB
 from orchestration.defs.upkeep import OLD_BUILDS, upkeep_assets
 from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset
+from orchestration.lib.dagster_home import run_job
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build, open_session
 from orchestration.warehouse.publish import publish
@@ -77,6 +80,23 @@ def test_a_build_that_was_gone_back_to_is_there_until_the_next_is_compared_with_
     result = dg.materialize([asset], instance=instance)
     assert dates_of(result) == {"2026-03-28": 3, "2026-03-29": 1}
     assert Store(settings.warehouse).read(built[0]), "the way back to what readers saw before"
+
+
+@pytest.mark.slow
+def test_a_build_that_a_killed_run_left_is_published_with_its_dates(dbt_world, settings):
+    dbt_world.land(dbt_world.action("view"), dbt_world.action("view", day=29))
+    left = build(settings)
+    definitions = definitions_of(settings)
+    result = run_job(settings, definitions, WAREHOUSE_JOB)
+    facts = published(result)
+    assert (facts["status"], facts["build"]) == ("published", left.build_id)
+    assert dates_of(result) == {"2026-03-28": 1, "2026-03-29": 1}
+
+    again = run_job(settings, definitions, WAREHOUSE_JOB)
+    assert again.get_asset_materialization_events() != []
+    assert not {PUBLISHED, EVENT_DATES} & {
+        event.asset_key for event in again.get_asset_materialization_events()
+    }
 
 
 def backfill(settings, instance, first: str, last: str) -> dg.ExecuteInProcessResult:
