@@ -17,6 +17,7 @@ from ingestion.sources.drop_queue import DropQueue, Look
 from orchestration.batch import BATCH_SOURCES
 from orchestration.defs.jobs import LANDING_JOB, PLATFORM_JOB, WAREHOUSE_JOB, is_busy
 from orchestration.defs.raw import of_source, raw_key
+from orchestration.lib import lost_runs
 from orchestration.lib.alerts import NotTakenError, alert
 
 FILE_CARRIERS = {"csv", "jsonl", "avro"}
@@ -119,16 +120,23 @@ def failed_runs_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Alerts (ADX_ALERT_URLS) and notes in the run ledger every run that failed.",
     )
     def failed_runs(context: dg.RunFailureSensorContext) -> None:
+        run_id = context.dagster_run.run_id
+        message = context.failure_event.message or "The run failed."
+        steps = {
+            event.step_key: _first_line(event)
+            for event in context.get_step_failure_events()
+            if event.step_key
+        }
+        pid = None if steps else lost_runs.lost_process(context.instance, run_id)
+        if pid is not None:
+            # Where Dagster's code server saw it first, its event does not say what happened.
+            message = f"{message} {lost_runs.message(pid)}"
         alert(
             settings,
             f"run of {context.dagster_run.job_name}",
-            context.failure_event.message or "The run failed.",
-            run_id=context.dagster_run.run_id,
-            steps={
-                event.step_key: _first_line(event)
-                for event in context.get_step_failure_events()
-                if event.step_key
-            },
+            message,
+            run_id=run_id,
+            steps=steps,
         )
 
     return failed_runs

@@ -1,9 +1,9 @@
 """Runs that were killed outright: their process is gone, and nobody has told Dagster.
 
-Dagster's local launcher does not look after the processes it starts, so such a run would stay
-STARTED, and hold its place in every pool, until its maximum runtime. The process of a run is the
-one that wrote its start event; it is gone if no process has its number, if a younger one has it,
-or if it is a zombie.
+Dagster's code server sees the runs die that it has started itself, as long as it lives. Where it
+went too, or never was (`make demo`), such a run would stay STARTED, and hold its place in every
+pool, until its maximum runtime. The process of a run is the one that wrote its start event; it is
+gone if no process has its number, if a younger one has it, or if it is a zombie.
 """
 
 import dagster as dg

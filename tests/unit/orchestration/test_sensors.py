@@ -20,6 +20,7 @@ from ingestion.settings import Settings
 from orchestration.defs import sensors
 from orchestration.defs.jobs import LANDING_JOB, WAREHOUSE_JOB, schedules
 from orchestration.defs.raw import of_source, raw_key
+from orchestration.lib import lost_runs
 from orchestration.lib.alerts import alert
 
 
@@ -160,6 +161,22 @@ def test_a_failed_run_alerts_with_what_was_raised(settings, instance):
     assert subject == "run of landing_job"
     assert details["run_id"] == result.run_id
     assert "The drop folder is gone." in details["steps"]["land"]
+
+
+def test_a_killed_run_alerts_with_what_became_of_its_process(settings, instance, monkeypatch):
+    run = instance.create_run_for_job(broken_job(), status=DagsterRunStatus.STARTED)
+    monkeypatch.setattr(lost_runs, "lost_process", lambda *_: 4711)
+    context = dg.build_run_status_sensor_context(
+        sensor_name="failed_runs_sensor",
+        dagster_instance=instance,
+        dagster_run=run,
+        dagster_event=instance.report_run_failed(run),
+    ).for_run_failure()
+    sensors.failed_runs_sensor(settings)(context)
+
+    ((_, details),) = alerts(settings)
+    assert "Process 4711 of this run is gone: it was killed." in details["message"]
+    assert details["steps"] == {}
 
 
 def test_a_failed_check_alerts_once_and_again_when_it_fails_anew(settings, instance):
