@@ -13,9 +13,11 @@ import duckdb
 from rich.console import Console
 
 from benchmarks.figures import Figure
+from ingestion.contracts import all_contracts
 from ingestion.kafka import free_port
 from ingestion.settings import Settings
-from orchestration.definitions import definitions_of
+from orchestration.definitions import PLATFORM_JOB, definitions_of
+from orchestration.defs.raw import raw_key
 from orchestration.demo import run_demo
 from orchestration.lib.dagster_home import ensure_dagster_home
 from orchestration.warehouse import build, dbt
@@ -113,10 +115,9 @@ def _counts(
 
 def _plain_and_dagster(settings: Settings) -> tuple[float, float]:
     """Seconds of a full build and publish, by our functions and by Dagster's assets."""
-    definitions = definitions_of(settings)
-    job = definitions.resolve_implicit_global_asset_job_def()
-    raw = {key for key in job.asset_layer.executable_asset_keys if key.path[0].startswith("raw_")}
-    warehouse = set(job.asset_layer.executable_asset_keys) - raw
+    job = definitions_of(settings).resolve_job_def(PLATFORM_JOB)
+    landed = {raw_key(contract) for contract in all_contracts()}
+    warehouse = set(job.asset_layer.executable_asset_keys) - landed
     seconds = {}
     for way in ("plain", "dagster"):
         shutil.rmtree(settings.warehouse)
