@@ -116,8 +116,11 @@ def test_new_commits_start_one_build(settings, instance, monkeypatch):
 
 def test_a_schedule_waits_for_the_run_before(settings, tmp_path):
     landing = next(made for made in schedules(settings) if made.job_name == LANDING_JOB)
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        context = dg.build_schedule_context(instance=instance)
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        # A context opens the instance once more; left open, it would stay behind as the process's.
+        dg.build_schedule_context(instance=instance) as context,
+    ):
         assert len(landing.evaluate_tick(context).run_requests) == 1
         instance.create_run_for_job(
             dg.job(name=LANDING_JOB)(lambda: None), status=DagsterRunStatus.STARTED
