@@ -146,18 +146,24 @@ def sums() -> Iterator[Link]:
         "billed impressions of core.fct_impressions in finance.fct_line_item_billing_daily",
         ("media_cost",),
         """
-        select impressions.line_item_key || ' ' || wins.currency_code as place,
+        select bought.line_item_key || ' ' || wins.currency_code as place,
             [(sum(wins.clearing_price_micros)::decimal(38, 0) / 1000000000)
                 ::decimal(38, 9)::varchar] as content
-        from core.fct_impressions as impressions
-        join (
-            select impression_id, bid_id from raw_vault.nhl_impression__ad_events
-            union
-            select impression_id, bid_id from raw_vault.nhl_impression__adserver
-            where impression_id not in (
-                select impression_id from raw_vault.nhl_impression__ad_events
-            )
-        ) as bought using (impression_id)
+        from (
+            select impressions.line_item_key, claims.bid_id
+            from core.fct_impressions as impressions
+            join (
+                select impression_id, bid_id from raw_vault.nhl_impression__ad_events
+                union
+                select impression_id, bid_id from raw_vault.nhl_impression__adserver
+                where impression_id not in (
+                    select impression_id from raw_vault.nhl_impression__ad_events
+                )
+            ) as claims using (impression_id)
+            qualify row_number() over (
+                partition by claims.bid_id order by impressions.event_at, impression_id
+            ) = 1
+        ) as bought
         join raw_vault.nhl_win__exchange as wins using (bid_id)
         join raw_vault.nhl_billing_notice__exchange as notices using (bid_id)
         where wins.clearing_price_micros > 0 group by 1

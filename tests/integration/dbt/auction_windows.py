@@ -63,6 +63,12 @@ class _Story:
         made = self.records.impression(f"i-{bid_id}", time, line_item, **bought(bid_id))
         self.add("ad_events.events", made)
 
+    def another(self, bid_id: str, days: int, time: str = NOON) -> None:
+        """A second impression that claims the bid."""
+        time = moment(self.day, days, time)
+        made = self.records.impression(f"another-{bid_id}", time, "L1", **bought(bid_id))
+        self.add("ad_events.events", made)
+
     def file(self, bid_id: str, days: int, time: str = NOON) -> None:
         time = moment(self.day, days, time)
         made = self.records.file_impression(f"i-{bid_id}", time, "L1", **bought(bid_id))
@@ -94,6 +100,9 @@ def before(records: Any) -> list[Loads]:
     late_wins.notice("w-shown-after", 7)
     late_wins.stream("w-shown-before", -1, IN_CALIFORNIA_THE_DAY_BEFORE, "L3")
     late_wins.notice("w-shown-before", -1)
+    late_wins.stream("w-twice", -9)
+    late_wins.another("w-twice", -1)
+    late_wins.notice("w-twice", -2)
     stories.append(late_wins)
 
     late_notices = _Story(records, NOTICES)
@@ -106,7 +115,7 @@ def before(records: Any) -> list[Loads]:
     stories.append(late_notices)
 
     # The file's impression gives way to the stream's of the day before or after: then it is out of
-    # reach of the bid, or of the notice.
+    # reach of the bid, or of the notice, which then bills the other impression that claims the bid.
     late_stream = _Story(records, STREAM)
     late_stream.file("s-bid-after", 1, "00:00:10")
     late_stream.bid("s-bid-after", 2)
@@ -116,9 +125,16 @@ def before(records: Any) -> list[Loads]:
     late_stream.notice("s-billed-after", 8)
     late_stream.file("s-billed-before", -1, "23:59:50")
     late_stream.notice("s-billed-before", -2)
+    late_stream.file("s-twice", 1, "00:00:10")
+    late_stream.another("s-twice", 9, IN_BERLIN_THE_DAY_AFTER)
+    late_stream.win("s-twice", 8)
+    late_stream.notice("s-twice", 8)
     stories.append(late_stream)
 
     late_files = _Story(records, FILES)
+    late_files.another("f-twice", 8)
+    late_files.win("f-twice", 1)
+    late_files.notice("f-twice", 7)
     late_files.bid("f-before", -7)
     late_files.bid("f-after", 1)
     late_files.notice("f-billed-before", -1)
@@ -143,7 +159,7 @@ def late(records: Any) -> list[Loads]:
     stories.append(bids)
 
     wins = _Story(records, WINS)
-    for bid_id in ("w-before", "w-after", "w-shown-after", "w-shown-before"):
+    for bid_id in ("w-before", "w-after", "w-shown-after", "w-shown-before", "w-twice"):
         wins.win(bid_id, 0)
     stories.append(wins)
 
@@ -157,10 +173,11 @@ def late(records: Any) -> list[Loads]:
     stream.stream("s-bid-before", 0, "00:00:10")
     stream.stream("s-billed-after", 0, "23:59:50")
     stream.stream("s-billed-before", 0, "00:00:10")
+    stream.stream("s-twice", 0, "23:59:50")
     stories.append(stream)
 
     files = _Story(records, FILES)
-    for bid_id in ("f-before", "f-after", "f-billed-before", "f-billed-after"):
+    for bid_id in ("f-before", "f-after", "f-billed-before", "f-billed-after", "f-twice"):
         files.file(bid_id, 0)
     stories.append(files)
 

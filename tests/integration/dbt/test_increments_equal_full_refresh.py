@@ -305,6 +305,10 @@ def second_window(warehouse: Any, records: Any) -> None:
         ],
     )
     warehouse.load(
+        "campaigns.line_item_creatives",
+        [records.line_item_creative("L1", "CR1", "2026-03-29 09:00", weight=3)],
+    )
+    warehouse.load(
         "campaigns.placements", [records.deletion("2026-03-29 20:00", placement_id="P1")]
     )
     warehouse.load("campaigns.user_profiles", [records.deletion("2026-03-29 20:00", user_id="u4")])
@@ -375,6 +379,8 @@ def third_window(warehouse: Any, records: Any) -> None:
     warehouse.load(
         "campaigns.line_items", [records.deletion("2026-03-30 20:00", line_item_id="L3")]
     )
+    unassigned = records.deletion("2026-03-30 20:00", line_item_id="L1", creative_id="CR1")
+    warehouse.load("campaigns.line_item_creatives", [unassigned])
     warehouse.load(
         "fx.rates",
         [
@@ -632,6 +638,8 @@ def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) 
     ) == [
         ("L1", date(2024, 3, 23), Decimal("0.002")),
         ("L1", date(2024, 4, 17), Decimal("0.002")),
+        ("L1", date(2024, 5, 25), Decimal("0.002")),
+        ("L1", date(2024, 6, 15), Decimal("0.002")),
         ("L3", date(2024, 3, 13), Decimal("0.002")),
         ("L3", date(2024, 4, 7), Decimal("0.002")),
     ]
@@ -643,6 +651,7 @@ def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) 
         ("b-before", False, 2_000_000, True, "X"),
         ("f-billed-after", True, None, False, None),
         ("f-billed-before", True, None, False, None),
+        ("f-twice", True, 2_000_000, False, None),
         ("n-after", False, None, True, "X"),
         ("n-before", False, None, True, "X"),
         ("n-shown-after", True, 2_000_000, False, None),
@@ -651,8 +660,10 @@ def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) 
         ("r-before", False, 2_000_000, True, "X"),
         ("s-billed-after", False, None, False, None),
         ("s-billed-before", False, None, False, None),
+        ("s-twice", True, 2_000_000, False, None),
         ("w-shown-after", True, 2_000_000, False, None),
         ("w-shown-before", True, 2_000_000, False, None),
+        ("w-twice", True, None, False, None),
     ]
 
 
@@ -685,6 +696,35 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
         ("L1", date(2025, 5, 9), 1),
         ("L1", date(2025, 5, 11), 2),
         ("L3", date(2025, 5, 13), 1),
+    ]
+
+
+def test_whose_a_line_item_was_and_what_it_rotated(incremented: Any) -> None:
+    """L7 and L9 have no campaign before it is described, L8 no advertiser; L3 goes."""
+    first, last = "2026-01-01 00:00", "9999-12-31 00:00"
+    stretch = (
+        "strftime(valid_from, '%Y-%m-%d %H:%M') as since, strftime(valid_to, '%Y-%m-%d %H:%M') "
+    )
+    assert incremented.query(
+        f"select line_item_id, campaign_id, advertiser_id, rate_micros, advertiser_name, {stretch}"
+        "from analytics.rpt_campaign_hierarchy where line_item_id <> 'L2' "
+        "order by line_item_id, since"
+    ) == [
+        ("L1", "C1", "A1", 4_000_000, "Advertiser A1", first, "2026-03-27 18:00"),
+        ("L1", "C1", "A1", 4_400_000, "Advertiser A1", "2026-03-27 18:00", last),
+        ("L3", "C2", "A2", 333_333, "Advertiser A2", first, "2026-03-29 00:00"),
+        ("L3", "C2", "A2", 333_333, "Advertiser A2", "2026-03-29 00:00", "2026-03-30 20:00"),
+        ("L7", "C7", "A7", 4_000_000, "Advertiser A7", "2026-10-10 00:00", last),
+        ("L8", "C8", "A8", 4_000_000, None, first, "2026-11-10 00:00"),
+        ("L8", "C8", "A8", 4_000_000, "Advertiser A8", "2026-11-10 00:00", last),
+        ("L9", "C9", "A2", 4_000_000, "Advertiser A2", "2026-07-01 08:00", last),
+    ]
+    assert incremented.query(
+        f"select line_item_id, creative_id, weight, {stretch}"
+        "from analytics.rpt_creative_rotation order by since"
+    ) == [
+        ("L1", "CR1", 1, first, "2026-03-29 09:00"),
+        ("L1", "CR1", 3, "2026-03-29 09:00", "2026-03-30 20:00"),
     ]
 
 

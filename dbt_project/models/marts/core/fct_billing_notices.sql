@@ -35,25 +35,14 @@ bids as (
     where {{ affected_dates('event_date', days_before=delay, days_after=1) }}
 ),
 
-impressions as (
-    select * from {{ ref('bv_bought_impressions') }}
-    where {{ affected_dates('event_date', days_before=delay, days_after=1) }}
-),
-
 rendered as (
     select
-        billing_notices.billing_notice_hk,
-        impressions.impression_hk
-    from billing_notices
-    inner join impressions
-        on
-            billing_notices.bid_hk = impressions.bid_hk
-            and impressions.event_date >= {{ add_days('billing_notices.event_date', -delay) }}
-            and impressions.event_date <= {{ add_days('billing_notices.event_date', 1) }}
-    qualify row_number() over (
-        partition by billing_notices.billing_notice_hk
-        order by impressions.event_at, impressions.impression_id
-    ) = 1
+        bid_hk,
+        impression_hk
+    from {{ ref('bv_bought_impressions') }}
+    where
+        {{ affected_dates('event_date', days_before=delay, days_after=1) }}
+        and is_billed
 ),
 
 facts as (
@@ -89,7 +78,7 @@ facts as (
             and bids.event_date >= {{ add_days('billing_notices.event_date', -delay) }}
             and bids.event_date <= {{ add_days('billing_notices.event_date', 1) }}
     left join rendered
-        on billing_notices.billing_notice_hk = rendered.billing_notice_hk
+        on billing_notices.bid_hk = rendered.bid_hk
 )
 
 select * from facts
