@@ -596,20 +596,42 @@ def test_every_id_conflict_is_counted_and_listed(incremented: Any) -> None:
     ]
 
 
+def failures_of(warehouse: Any, folder: Path, test: str, *damages: str) -> list[Any]:
+    """What a test of the newest window says of a copy that is damaged."""
+    file = folder / warehouse.file.name
+    shutil.copy(warehouse.file, file)
+    damaged = replace(warehouse, file=file)
+    with damaged.connect() as connection:
+        for damage in damages:
+            connection.execute(damage)
+    outcome = damaged.invoke("test", "--select", test, window=damaged.window(4, 5))
+    return [failure.name for failure in outcome.failures]
+
+
 def test_an_event_that_counts_twice_stops_the_build(incremented: Any, tmp_path: Path) -> None:
     """The proof of the lookup: what it missed would be found, wherever it lies."""
-    file = tmp_path / incremented.file.name
-    shutil.copy(incremented.file, file)
-    damaged = replace(incremented, file=file)
-    with damaged.connect() as connection:
-        connection.execute(
-            "insert into core.fct_bids by name select * replace (date '2020-01-01' as event_date) "
-            "from core.fct_bids where bid_id = 'far-bid'"
-        )
-    outcome = damaged.invoke(
-        "test", "--select", "assert_event_keys_are_unique", window=damaged.window(4, 5)
+    test = "assert_event_keys_are_unique"
+    twice = (
+        "insert into core.fct_bids by name select * replace (date '2020-01-01' as event_date) "
+        "from core.fct_bids where bid_id = 'far-bid'"
     )
-    assert [failure.name for failure in outcome.failures] == ["assert_event_keys_are_unique"]
+    assert failures_of(incremented, tmp_path, test, twice) == [test]
+
+
+@pytest.mark.parametrize(
+    "other", ["analytics.rpt_auction_funnel_daily", "finance.fct_line_item_billing_daily"]
+)
+def test_a_dimension_that_comes_too_late_stops_the_build(
+    incremented: Any, tmp_path: Path, other: str
+) -> None:
+    """In each reader alone: a line item whose bids bought nothing stands in the funnel only."""
+    test = "assert_no_dimension_came_too_late"
+    late = (
+        "update raw_vault.sat_line_item__campaigns "
+        "set effective_from = timestamp '2027-01-01', load_pin = 5 where line_item_name like '%L9'"
+    )
+    assert failures_of(incremented, tmp_path, test) == []
+    assert failures_of(incremented, tmp_path, test, late, f"delete from {other}") == [test]
 
 
 def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) -> None:
