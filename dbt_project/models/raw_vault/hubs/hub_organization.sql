@@ -11,11 +11,7 @@
             'columns': {'organization_hk': 'acquiree_hk', 'organization_bk': 'acquiree_id'},
         },
         ref('stg_crunchbase__people'),
-        {
-            'relation': ref('stg_crunchbase__deleted_entities'),
-            'columns': {'organization_hk': 'entity_hk', 'organization_bk': 'entity_id'},
-            'where': "entity_kind = 'organization'",
-        },
+        crunchbase_deletions('organization'),
     ],
     hash_key='organization_hk',
     business_keys={'organization_bk': 'organization_id'}

@@ -1,5 +1,4 @@
-{# A deletion says nothing but that: its payload is null, as in the campaigns database. #}
-{%- set payload = [
+{% set payload = [
     'organization_id',
     'funding_round_name',
     'announced_date',
@@ -14,22 +13,11 @@
     'investor_ids',
     'lead_investor_ids',
 ] %}
-{%- set deletion = {
-    'funding_round_hk': 'entity_hk',
-    'funding_round_hashdiff': 'deletion_hashdiff',
-} %}
-{%- for column in payload %}
-{%- do deletion.update({column: 'null'}) %}
-{%- endfor %}
 
 {{ satellite(
     sources=[
         ref('stg_crunchbase__funding_rounds'),
-        {
-            'relation': ref('stg_crunchbase__deleted_entities'),
-            'columns': deletion,
-            'where': "entity_kind = 'funding_round'",
-        },
+        crunchbase_deletions('funding_round', payload),
     ],
     parent_key='funding_round_hk',
     hashdiff='funding_round_hashdiff',

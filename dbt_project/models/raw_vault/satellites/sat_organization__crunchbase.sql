@@ -1,5 +1,4 @@
-{# A deletion says nothing but that: its payload is null, as in the campaigns database. #}
-{%- set payload = [
+{% set payload = [
     'permalink',
     'organization_name',
     'legal_name',
@@ -23,22 +22,11 @@
     'last_funding_type',
     'organization_rank',
 ] %}
-{%- set deletion = {
-    'organization_hk': 'entity_hk',
-    'organization_hashdiff': 'deletion_hashdiff',
-} %}
-{%- for column in payload %}
-{%- do deletion.update({column: 'null'}) %}
-{%- endfor %}
 
 {{ satellite(
     sources=[
         ref('stg_crunchbase__organizations'),
-        {
-            'relation': ref('stg_crunchbase__deleted_entities'),
-            'columns': deletion,
-            'where': "entity_kind = 'organization'",
-        },
+        crunchbase_deletions('organization', payload),
     ],
     parent_key='organization_hk',
     hashdiff='organization_hashdiff',
