@@ -1,165 +1,43 @@
 -- On the dates that this build touches: the facts' rows and sums are the vault's, and no key of an
 -- event link is missing from its fact, unless another source loaded it first, days away.
+{%- set click_classes =
+    "sum(case click_class when 'orphan' then 1 when 'repeat' then 1000000 else 0 end)" %}
+{%- set facts = [
+    ('fct_impressions', 'bv_impressions', ['ad_events.events', 'adserver.impressions'],
+     'sum(clearing_price_micros)', 'sum(clearing_price_micros)'),
+    ('fct_clicks', 'bv_clicks', ['ad_events.events', 'adserver.clicks'],
+     click_classes, click_classes),
+    ('fct_conversions', 'nhl_conversion__adserver', 'adserver.conversions',
+     'cast(sum(conversion_value_amount * 1000000) as bigint)',
+     'cast(sum(conversion_value * 1000000) as bigint)'),
+    ('fct_user_actions', 'nhl_user_action__user_events', 'user_events.events',
+     'count(user_key)', 'count(user_hk)'),
+    ('fct_auction_imps', 'bv_auction_imps', 'exchange.bid_requests',
+     'count(user_key)', 'count(user_hk)'),
+    ('fct_bids', 'nhl_bid__exchange', 'exchange.bids',
+     'sum(bid_price_micros)', 'sum(bid_price_micros)'),
+    ('fct_wins', 'nhl_win__exchange', 'exchange.wins',
+     'sum(clearing_price_micros)', 'sum(clearing_price_micros)'),
+    ('fct_billing_notices', 'nhl_billing_notice__exchange', 'exchange.billing_notices',
+     'count(bid_key)', 'count(bid_hk)'),
+] %}
+
 with sums as (
+    {%- for fact, vault, inputs, fact_amount, vault_amount in facts %}
+    {%- for relation, amount, side in [(fact, fact_amount, 1), (vault, vault_amount, -1)] %}
     select
-        'fct_impressions' as fact,
+        '{{ fact }}' as fact,
         event_date,
         count(*) as row_count,
-        sum(clearing_price_micros) as amount,
-        1 as side
-    from {{ ref('fct_impressions') }}
-    where {{ touched_dates(['ad_events.events', 'adserver.impressions']) }}
+        {{ amount }} as amount,
+        {{ side }} as side
+    from {{ ref(relation) }}
+    where {{ touched_dates(inputs) }}
     group by event_date
-    union all
-    select
-        'fct_impressions' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(clearing_price_micros) as amount,
-        -1 as side
-    from {{ ref('bv_impressions') }}
-    where {{ touched_dates(['ad_events.events', 'adserver.impressions']) }}
-    group by event_date
-    union all
-    select
-        'fct_clicks' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(case click_class when 'orphan' then 1 when 'repeat' then 1000000 else 0 end) as amount,
-        1 as side
-    from {{ ref('fct_clicks') }}
-    where {{ touched_dates(['ad_events.events', 'adserver.clicks']) }}
-    group by event_date
-    union all
-    select
-        'fct_clicks' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(case click_class when 'orphan' then 1 when 'repeat' then 1000000 else 0 end) as amount,
-        -1 as side
-    from {{ ref('bv_clicks') }}
-    where {{ touched_dates(['ad_events.events', 'adserver.clicks']) }}
-    group by event_date
-    union all
-    select
-        'fct_conversions' as fact,
-        event_date,
-        count(*) as row_count,
-        cast(sum(conversion_value_amount * 1000000) as bigint) as amount,
-        1 as side
-    from {{ ref('fct_conversions') }}
-    where {{ touched_dates('adserver.conversions') }}
-    group by event_date
-    union all
-    select
-        'fct_conversions' as fact,
-        event_date,
-        count(*) as row_count,
-        cast(sum(conversion_value * 1000000) as bigint) as amount,
-        -1 as side
-    from {{ ref('nhl_conversion__adserver') }}
-    where {{ touched_dates('adserver.conversions') }}
-    group by event_date
-    union all
-    select
-        'fct_user_actions' as fact,
-        event_date,
-        count(*) as row_count,
-        count(user_key) as amount,
-        1 as side
-    from {{ ref('fct_user_actions') }}
-    where {{ touched_dates('user_events.events') }}
-    group by event_date
-    union all
-    select
-        'fct_user_actions' as fact,
-        event_date,
-        count(*) as row_count,
-        count(user_hk) as amount,
-        -1 as side
-    from {{ ref('nhl_user_action__user_events') }}
-    where {{ touched_dates('user_events.events') }}
-    group by event_date
-    union all
-    select
-        'fct_auction_imps' as fact,
-        event_date,
-        count(*) as row_count,
-        count(user_key) as amount,
-        1 as side
-    from {{ ref('fct_auction_imps') }}
-    where {{ touched_dates('exchange.bid_requests') }}
-    group by event_date
-    union all
-    select
-        'fct_auction_imps' as fact,
-        event_date,
-        count(*) as row_count,
-        count(user_hk) as amount,
-        -1 as side
-    from {{ ref('bv_auction_imps') }}
-    where {{ touched_dates('exchange.bid_requests') }}
-    group by event_date
-    union all
-    select
-        'fct_bids' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(bid_price_micros) as amount,
-        1 as side
-    from {{ ref('fct_bids') }}
-    where {{ touched_dates('exchange.bids') }}
-    group by event_date
-    union all
-    select
-        'fct_bids' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(bid_price_micros) as amount,
-        -1 as side
-    from {{ ref('nhl_bid__exchange') }}
-    where {{ touched_dates('exchange.bids') }}
-    group by event_date
-    union all
-    select
-        'fct_wins' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(clearing_price_micros) as amount,
-        1 as side
-    from {{ ref('fct_wins') }}
-    where {{ touched_dates('exchange.wins') }}
-    group by event_date
-    union all
-    select
-        'fct_wins' as fact,
-        event_date,
-        count(*) as row_count,
-        sum(clearing_price_micros) as amount,
-        -1 as side
-    from {{ ref('nhl_win__exchange') }}
-    where {{ touched_dates('exchange.wins') }}
-    group by event_date
-    union all
-    select
-        'fct_billing_notices' as fact,
-        event_date,
-        count(*) as row_count,
-        count(bid_key) as amount,
-        1 as side
-    from {{ ref('fct_billing_notices') }}
-    where {{ touched_dates('exchange.billing_notices') }}
-    group by event_date
-    union all
-    select
-        'fct_billing_notices' as fact,
-        event_date,
-        count(*) as row_count,
-        count(bid_hk) as amount,
-        -1 as side
-    from {{ ref('nhl_billing_notice__exchange') }}
-    where {{ touched_dates('exchange.billing_notices') }}
-    group by event_date
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 differences as (
