@@ -1,7 +1,7 @@
 {#
-    Insert-only by key (one column, or several), the common body of hub, link and event_link: the first
-    row of each key in load order, unless the key is stored already. `stored_where` narrows what is looked at in the stored
-    table; by default all of it.
+    Insert-only by key (one column, or several), the common body of hub, link, event_link and
+    record_tracking_satellite: the first row of each key in load order, unless the key is stored
+    already. `stored_where` narrows what is looked at in the stored table; by default all of it.
 #}
 {% macro _insert_only(macro_name, sources, key, columns, required, load_order, stored_where, ghost) %}
 {%- set keys = _column_names(key) %}
