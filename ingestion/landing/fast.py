@@ -30,9 +30,10 @@ from ingestion.landing.tree import (
     Leaf,
     Node,
     columns,
+    payload_rules,
     required_rules,
     tree,
-    union_rules,
+    unjudged_rules,
 )
 
 
@@ -132,7 +133,8 @@ class _Query:
             for node in self.root.nodes
             if not any(member.required for member in node.members)
         ]
-        made += union_rules(self.contract, self.root, "t")
+        made += payload_rules(self.contract, self.root, "t")
+        made += unjudged_rules(self.root, "j")
         return [f"({condition})" for condition in made]
 
     def any_member(self, node: Node) -> str:

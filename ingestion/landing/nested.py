@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.contracts import Field
+from ingestion.contracts import Contract, Field
 from ingestion.contracts.model import ELEMENT
 from ingestion.contracts.schema import column_schema
 from ingestion.landing import engine, predicates
@@ -30,6 +30,7 @@ from ingestion.landing.tree import (
     assembled,
     columns,
     grown,
+    payload_rules,
     required_rules,
 )
 from ingestion.landing.values import EARLIEST, LATEST
@@ -66,7 +67,7 @@ def accept_nested(context: LandingContext, records: pa.Table) -> Accepted:
     """
     contract = context.contract
     arrays = {name: records[name].combine_chunks() for name in records.column_names}
-    level = _Level(context, contract.fields, arrays, len(records), contract.one_of)
+    level = _Level(context, contract.fields, arrays, len(records), contract)
     rows, doubtful, _ = accepted_rows(context, level.found)
     doubtful |= ~level.fits | (level.longest > contract.max_record_bytes)
     return Accepted(rows, doubtful, level.drifts & ~doubtful)
@@ -88,7 +89,7 @@ class _Level:
         fields: tuple[Field, ...],
         arrays: Mapping[str, pa.Array],
         count: int,
-        one_of: tuple[str, ...] = (),
+        contract: Contract | None = None,
     ) -> None:
         self.fits: Mask = np.ones(count, np.bool_)
         self.drifts: Mask = np.zeros(count, np.bool_)
@@ -100,7 +101,7 @@ class _Level:
         root = grown(fields)
         self._gather(root, arrays)
         self.found = engine.run(
-            _query(fields, one_of),
+            _query(fields, contract),
             pa.table(self._inputs),
             predicates.pads(context.keys.pseudonym_key()),
             threads=context.threads,
@@ -236,16 +237,15 @@ def _holds_nul(texts: pa.Array) -> bool:
 
 
 @cache
-def _query(fields: tuple[Field, ...], one_of: tuple[str, ...]) -> str:
+def _query(fields: tuple[Field, ...], contract: Contract | None) -> str:
+    """The query over records, or over the elements of an array, which belong to no contract."""
     root = grown(fields)
     values = [f"{_typed(leaf)} as {leaf.typed}" for leaf in root.leaves]
     conditions = required_rules(root, "t")
     for leaf in root.leaves:
         conditions += _rules(leaf)
-    if one_of:
-        nodes = (member for member in root.members if isinstance(member, Node))
-        filled = (f"{node.present}::integer" for node in nodes if node.path[-1] in one_of)
-        conditions.append(f"{' + '.join(filled)} = 1")
+    if contract is not None:
+        conditions += payload_rules(contract, root, "t")
     kept = " and ".join(f"({condition})" for condition in conditions) or "true"
     selected = [
         f"true as {IS_WHOLE}",

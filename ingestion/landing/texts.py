@@ -8,7 +8,15 @@ from ingestion.contracts import Contract
 from ingestion.landing import engine, predicates
 from ingestion.landing.context import LandingContext
 from ingestion.landing.rows import Mask, accepted_rows
-from ingestion.landing.tree import IS_FITTING, IS_WHOLE, columns, required_rules, tree
+from ingestion.landing.tree import (
+    IS_FITTING,
+    IS_WHOLE,
+    columns,
+    payload_rules,
+    required_rules,
+    tree,
+    unjudged_rules,
+)
 
 
 def accept_texts(context: LandingContext, texts: list[pa.Array]) -> tuple[pa.Table, Mask]:
@@ -41,6 +49,7 @@ def _query(contract: Contract) -> str:
     conditions = required_rules(root, "t")
     for leaf in leaves:
         conditions += predicates.rules(leaf.field, leaf.text, leaf.typed)
+    conditions += [*payload_rules(contract, root, "t"), *unjudged_rules(root, "t")]
     kept = " and ".join(f"({condition})" for condition in conditions) or "true"
     selected = [
         f"true as {IS_WHOLE}",

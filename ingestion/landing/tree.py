@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.contracts import Contract, Field
+from ingestion.contracts.schema import column_schema
 from ingestion.landing import predicates
 
 IS_WHOLE = "is_whole"
@@ -59,7 +60,10 @@ class Leaf:
 
     @property
     def is_made_apart(self) -> bool:
-        """Whether its column is made beside the query: elements, and texts with a grammar."""
+        """Whether no query makes its column: elements, and texts with a grammar.
+
+        `nested` makes it beside its query; elsewhere the strict parser judges each record with one.
+        """
         return self.field.items is not None or self.field.type == "json"
 
     def named(self, column: str) -> str:
@@ -142,9 +146,7 @@ def required_rules(node: Node, column: str) -> list[str]:
     """
     conditions: list[str] = []
     for member in node.members:
-        there = (
-            member.present if isinstance(member, Node) else f"{column}{member.number} is not null"
-        )
+        there = _there(member, column)
         if member.required:
             conditions.append(there if node.field is None else f"({there}) >= {node.present}")
         if isinstance(member, Node):
@@ -152,24 +154,35 @@ def required_rules(node: Node, column: str) -> list[str]:
     return conditions
 
 
-def union_rules(contract: Contract, root: Node, column: str) -> list[str]:
-    """Exactly the member that the discriminator names is there.
+def payload_rules(contract: Contract, root: Node, column: str) -> list[str]:
+    """The members that `x-union` and `x-one-of` speak of are filled as those say.
 
     Args:
         contract: The contract.
         root: Its tree.
         column: Prefix of the columns of texts without quotes.
     """
-    if contract.union is None:
-        return []
     by_name = {member.path[-1]: member for member in root.members}
-    chosen = f"{column}{by_name[contract.union.discriminator].number}"
-    members = [by_name[name] for name in contract.union.members]
-    return [
-        f"{member.present} = ({chosen} = {predicates.literal(member.path[-1])})"
-        for member in members
-        if isinstance(member, Node)
-    ]
+    conditions = []
+    if contract.union is not None:
+        chosen = f"{column}{by_name[contract.union.discriminator].number}"
+        conditions = [
+            f"({_there(by_name[name], column)}) = ({chosen} = {predicates.literal(name)})"
+            for name in contract.union.members
+        ]
+    if contract.one_of:
+        filled = (f"({_there(by_name[name], column)})::integer" for name in contract.one_of)
+        conditions.append(f"{' + '.join(filled)} = 1")
+    return conditions
+
+
+def unjudged_rules(root: Node, column: str) -> list[str]:
+    """None of the values is there that a query cannot judge, so that the strict parser does."""
+    return [f"{column}{leaf.number} is null" for leaf in root.leaves if leaf.is_made_apart]
+
+
+def _there(member: Leaf | Node, column: str) -> str:
+    return member.present if isinstance(member, Node) else f"{column}{member.number} is not null"
 
 
 def columns(root: Node, quoted_column: str | None) -> list[str]:
@@ -239,6 +252,9 @@ def _arrays(
     found: pa.Table, leaves: dict[int, dict[str, pa.Array]], member: Leaf | Node
 ) -> dict[str, pa.Array]:
     if isinstance(member, Leaf):
+        if member.is_made_apart and member.number not in leaves:
+            (column,) = column_schema(member.field)
+            return {column.name: pa.nulls(len(found), column.type)}
         return leaves[member.number]
     arrays: dict[str, pa.Array] = {}
     for child in member.members:
