@@ -40,6 +40,24 @@ _FORMATS: dict[str, FieldType] = {
     "json": "json",
 }
 
+_TEXTS: tuple[FieldType, ...] = ("str", "uuid", "enum")
+_NUMBERS: tuple[FieldType, ...] = ("int", "dec")
+_KEYWORD_TYPES: dict[str, tuple[FieldType, ...]] = {
+    "x-pii": ("str",),
+    "x-pseudonym": ("str",),
+    "x-consent": (*_TEXTS, *_NUMBERS, "bool", "ts", "date"),
+    "x-personal": ("json",),
+    "x-flatten": ("struct",),
+    "x-scale": ("dec",),
+    "x-length": _TEXTS,
+    "minLength": _TEXTS,
+    **dict.fromkeys(("minimum", "maximum", "x-minimum", "x-maximum"), _NUMBERS),
+    "minItems": ("array",),
+}
+"""Types for which the landing keeps a keyword; elsewhere it would be a rule that nothing keeps."""
+
+_FLAT: tuple[Carrier, ...] = ("csv", "sql")
+"""Carriers whose records have neither objects nor arrays."""
 
 ELEMENT = "element"
 """Name of the elements of an array, as Parquet and Iceberg have it."""
@@ -110,7 +128,7 @@ class Field:
             kind = _FORMATS[node["format"]]
         minimum = node.get("minimum", node.get("x-minimum"))
         maximum = node.get("maximum", node.get("x-maximum"))
-        return cls(
+        field = cls(
             name=name,
             column=node.get("x-column", name),
             type=kind,
@@ -131,6 +149,11 @@ class Field:
             min_items=node.get("minItems", 0),
             personal=tuple(node.get("x-personal", ())),
         )
+        for keyword, allowed in _KEYWORD_TYPES.items():
+            if node.get(keyword) is not None and kind not in allowed:
+                types_of = ", ".join(allowed)
+                raise ValueError(f"field {name}: {keyword} is for {types_of}; it is {kind}")
+        return field
 
     @property
     def is_personal(self) -> bool:
@@ -199,9 +222,14 @@ class Contract:
 
     @classmethod
     def parse(cls, node: dict[str, Any], before: "Contract | None" = None) -> "Contract":
-        """Read a contract file; `before` is the version before it."""
+        """Read a contract file; `before` is the version before it.
+
+        Raises:
+            ValueError: It says what contracts, or its carrier, cannot say.
+            KeyError: It lacks a keyword that every contract has.
+        """
         union = node.get("x-union")
-        return cls(
+        contract = cls(
             source=node["x-source"],
             table=node["x-table"],
             version=node["x-version"],
@@ -215,6 +243,13 @@ class Contract:
             fields=parse_fields(node),
             before=before,
         )
+        nested = [field for field in contract.fields if field.type in {"struct", "array"}]
+        if nested and contract.carrier in _FLAT:
+            raise ValueError(
+                f"field {nested[0].name}: a record that comes by {contract.carrier} has no "
+                f"{nested[0].type}"
+            )
+        return contract
 
     def versions(self) -> tuple["Contract", ...]:
         """Version 1 to this one, in order."""

@@ -7,7 +7,8 @@ table, and so which Iceberg field id each of them has.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -52,17 +53,36 @@ def read_contracts(folder: Path) -> tuple[Contract, ...]:
     """The newest version of every contract in a folder, whatever its versions have changed.
 
     Raises:
-        AdxError: A version between 1 and the newest is missing.
+        AdxError: A version between 1 and the newest is missing, or a file is no contract or says
+            that it is another one than its name says.
     """
     files: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for path in sorted(folder.glob("*/*.v*.json")):
-        node = json.loads(path.read_text(encoding="utf-8"))
-        versions = files.setdefault((node["x-source"], node["x-table"]), {})
-        versions[node["x-version"]] = node
-    return tuple(_chain(name, files[name]) for name in sorted(files))
+        with _told(path):
+            node = json.loads(path.read_text(encoding="utf-8"))
+            source, table, version = (node[f"x-{name}"] for name in ("source", "table", "version"))
+            if path.parts[-2:] != (source, f"{table}.v{version}.json"):
+                raise ValueError(f"it says that it is version {version} of {source}.{table}")
+        files.setdefault((source, table), {})[version] = node
+    return tuple(_chain(folder, name, files[name]) for name in sorted(files))
 
 
-def _chain(name: tuple[str, str], files: dict[int, dict[str, Any]]) -> Contract:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Name the file in which something is wrong."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise AdxError(
+            f"{path} is no contract: {why}.",
+            remedy="Correct that file; the docstring of ingestion/contracts/model.py has what a "
+            "contract can say.",
+            exit_code=ExitCode.CONFIGURATION,
+        ) from error
+
+
+def _chain(folder: Path, name: tuple[str, str], files: dict[int, dict[str, Any]]) -> Contract:
     contract: Contract | None = None
     for version in range(1, max(files) + 1):
         if version not in files:
@@ -73,7 +93,8 @@ def _chain(name: tuple[str, str], files: dict[int, dict[str, Any]]) -> Contract:
                 "the lake still has its rows.",
                 exit_code=ExitCode.CONFIGURATION,
             )
-        contract = Contract.parse(files[version], contract)
+        with _told(folder / name[0] / f"{name[1]}.v{version}.json"):
+            contract = Contract.parse(files[version], contract)
     assert contract is not None  # noqa: S101 - a name comes from at least one file
     return contract
 

@@ -172,7 +172,7 @@ REFUSED: dict[str, tuple[Callable[[Node], object], str, str]] = {
     ),
     "another key": (lambda node: node.update({"x-key": ["label"]}), "", "the key was ('id',)"),
     "another carrier": (
-        lambda node: node.update({"x-carrier": "csv"}),
+        lambda node: node.update({"x-carrier": "avro"}),
         "",
         "the carrier was kafka",
     ),

@@ -1,11 +1,14 @@
 """Finding contracts, and refusing ones that say what contracts cannot say."""
 
+import json
+import shutil
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from ingestion.contracts import Field, all_contracts, contract_for_topic, load_contract
+from ingestion.contracts.registry import read_contracts
 from ingestion.errors import AdxError, ExitCode
 
 TABLES = {
@@ -59,6 +62,71 @@ def test_a_property_that_contracts_do_not_have_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="field x: type"):
         Field.parse("x", {**node, "description": "x"}, required)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"type": "array", "items": {"type": "string"}, "x-pii": "id"},
+        {"type": "array", "items": {"type": "string"}, "x-consent": "personal"},
+        {"type": "object", "required": [], "properties": {}, "x-pseudonym": "user"},
+        {"type": "integer", "x-pii": "id"},
+        {"type": "string", "x-personal": ["user.id"]},
+        {"type": "string", "format": "json", "minLength": 1},
+        {"type": "string", "format": "date-time", "minimum": 1},
+        {"type": "string", "minItems": 1},
+    ],
+    ids=lambda node: " ".join(sorted(set(node) - {"type", "items", "required", "properties"})),
+)
+def test_a_keyword_that_no_landing_would_keep_is_refused(node: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"field x: .* is for"):
+        Field.parse("x", {**node, "description": "x"}, required=True)
+
+
+@pytest.mark.parametrize("carrier", ["csv", "sql"])
+@pytest.mark.parametrize("kind", ["object", "array"])
+def test_a_flat_carrier_has_no_objects_and_no_arrays(
+    carrier: str, kind: str, contract_folders: Any
+) -> None:
+    inner = {"required": [], "properties": {}, "items": {"type": "string", "description": "x"}}
+    tags = {"type": [kind, "null"], "description": "x", **inner}
+    folder = contract_folders.first("fx.rates")
+    path = folder / "fx" / "rates.v1.json"
+    node = json.loads(path.read_text(encoding="utf-8"))
+    node["x-carrier"] = carrier
+    node["properties"]["tags"] = tags
+    path.write_text(json.dumps(node), encoding="utf-8")
+    with pytest.raises(AdxError, match=f"field tags: a record that comes by {carrier} has no"):
+        read_contracts(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("{", "Expecting property name"),
+        ('{"x-source": "fx"}', "it lacks 'x-table'"),
+        ('{"x-source": "fx", "x-table": "rates", "x-version": 1}', "it lacks 'description'"),
+        ('{"x-source": "fx", "x-table": "rates", "x-version": 2}', "says that it is version 2"),
+    ],
+    ids=["no JSON", "no table", "no description", "another version"],
+)
+def test_a_file_that_is_no_contract_is_named(content: str, why: str, contract_folders: Any) -> None:
+    folder = contract_folders.first("fx.rates")
+    path = folder / "fx" / "rates.v1.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(AdxError, match=why) as caught:
+        read_contracts(folder)
+    assert str(path) in caught.value.message
+    assert caught.value.exit_code is ExitCode.CONFIGURATION
+
+
+def test_a_copy_whose_version_was_not_raised_does_not_take_the_place_of_the_first(
+    contract_folders: Any,
+) -> None:
+    folder = contract_folders.first("fx.rates")
+    shutil.copy(folder / "fx" / "rates.v1.json", folder / "fx" / "rates.v2.json")
+    with pytest.raises(AdxError, match=r"rates\.v2\.json .* says that it is version 1"):
+        read_contracts(folder)
 
 
 def test_bounds_and_names_are_read() -> None:
