@@ -74,11 +74,8 @@ class AvroContainer:
             self._sync = self._take(SYNC_BYTES)
             self.schema: Any = json.loads(metadata["avro.schema"])
             codec = metadata.get("avro.codec", b"null").decode()
-        except (_Ended, KeyError, ValueError):
-            self._fail(
-                f"The header of {source_file} is damaged: it holds no Avro schema.",
-                "Send the file again; no part of it was loaded.",
-            )
+        except (_Ended, KeyError, ValueError, RecursionError):
+            self.without_schema("it holds no Avro schema")
         if codec not in _CODECS:
             self._fail(
                 f"{source_file} is packed with the codec {codec[:20]}.",
@@ -114,6 +111,17 @@ class AvroContainer:
                 self.damaged(number, first, "the marker at its end is wrong")
             yield Block(number, first, count, self._unpack(number, first, packed))
             number, first = number + 1, first + count
+
+    def without_schema(self, why: str) -> NoReturn:
+        """Refuse the file because of the schema in its header.
+
+        Raises:
+            AdxError: Always.
+        """
+        self._fail(
+            f"The header of {self._source_file} is damaged: {why}.",
+            "Send the file again, with the schema of the contract; no part of it was loaded.",
+        )
 
     def damaged(self, number: int, first: int, why: str) -> NoReturn:
         """Refuse the file because of one block.

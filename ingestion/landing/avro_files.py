@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.contracts import Contract, Field, raw_schema
-from ingestion.errors import AdxError, ExitCode
 from ingestion.landing.avro_container import AvroContainer, Block, open_container
 from ingestion.landing.avro_records import BlockReader
 from ingestion.landing.avro_types import check_types, parse_types
@@ -62,11 +61,7 @@ def _reader(contract: Contract, container: AvroContainer, source_file: str) -> B
     try:
         kind = parse_types(container.schema)
     except ValueError as error:
-        raise AdxError(
-            f"The header of {source_file} is damaged: it holds no Avro schema.",
-            remedy="Send the file again; no part of it was loaded.",
-            exit_code=ExitCode.DATA,
-        ) from error
+        container.without_schema(str(error))
     check_types(contract, kind, source_file)
     return BlockReader(container, kind)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import duckdb
 import fastavro
 import pyarrow as pa
+from fastavro.schema import SchemaParseException
 
 from ingestion.duckdb_extensions import extension_file
 from ingestion.landing.avro_container import AvroContainer, Block, bare_container
@@ -36,6 +37,16 @@ _DECODE_ERRORS: Final = (
     struct.error,
 )
 """What fastavro raises on bytes that are not what the schema says."""
+
+_SCHEMA_ERRORS: Final = (
+    SchemaParseException,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What fastavro raises on a schema that breaks a rule of Avro's."""
 
 
 class BlockReader:
@@ -82,10 +93,14 @@ class BlockReader:
         """All records as plain values, texts that are no UTF-8 with surrogate escapes.
 
         Raises:
-            AdxError: A block is damaged; the message names it.
+            AdxError: A block is damaged (the message names it), or a type that the contract does
+                not declare breaks a rule of Avro's.
         """
         if self._exact is None:
-            self._exact = fastavro.parse_schema(self._schema)
+            try:
+                self._exact = fastavro.parse_schema(self._schema)
+            except _SCHEMA_ERRORS:
+                self._container.without_schema("its schema breaks a rule of Avro's")
         return [record for block in blocks for record in self._records(block)]
 
     def _records(self, block: Block) -> list[dict[str, Any]]:

@@ -7,7 +7,9 @@ from typing import Any, Final, NoReturn
 from ingestion.contracts import Contract, Field
 from ingestion.contracts.avro import PLAIN
 from ingestion.errors import AdxError, ExitCode
+from ingestion.landing.json_text import MAX_DEPTH
 
+_MAX_TYPES: Final = 10_000
 _SIZED: Final = frozenset({"boolean", "int", "long", "float", "double", "string", "bytes"})
 
 
@@ -16,7 +18,7 @@ class AvroType:
     """A type of a writer schema, references to named types resolved.
 
     Attributes:
-        kind: `string`, `long`, `record`, ...; `recursive` for a record within itself.
+        kind: `string`, `long`, `record`, ...
         logical: Its logical type.
         fields: Names and types of a record.
         items: Type of the elements of an array.
@@ -61,12 +63,33 @@ def parse_types(schema: Any) -> AvroType:
     """Read a writer schema.
 
     Raises:
-        ValueError: It is no Avro schema.
+        ValueError: It is no Avro schema, or one of a depth or size that nobody means: readers
+            follow it to its end, and one of a record within itself has none.
     """
     try:
-        return _parse(schema, "", {}, ())
+        found = _parse(schema, "", {}, ())
+        depth, count = _extent(found, {})
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("it is no Avro schema") from error
+        raise ValueError("it holds no Avro schema") from error
+    if depth > MAX_DEPTH or count > _MAX_TYPES:
+        raise ValueError(
+            f"its schema is {depth} levels deep and has {count} types, where {MAX_DEPTH} and "
+            f"{_MAX_TYPES} are allowed"
+        )
+    return found
+
+
+def _extent(kind: AvroType, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Levels and types of a type; a named one counts wherever it is used, and is looked at once."""
+    if id(kind) not in known:
+        inner = [*kind.branches, *(member for _, member in kind.fields)]
+        inner += [kind.items] if kind.items is not None else []
+        extents = [_extent(member, known) for member in inner]
+        known[id(kind)] = (
+            1 + max((depth for depth, _ in extents), default=0),
+            1 + sum(count for _, count in extents),
+        )
+    return known[id(kind)]
 
 
 def without_logical(schema: Any) -> Any:
@@ -167,7 +190,9 @@ def _parse(
             for field in node["fields"]
         )
         if len({field for field, _ in fields}) != len(fields):
-            raise ValueError("a field is declared twice")
+            raise ValueError("a field of its schema is declared twice")
+        if not all(isinstance(field, str) for field, _ in fields):
+            raise TypeError("the name of a field is a text")
         made = AvroType(kind, fields=fields)
     known[name] = made
     return made
@@ -178,7 +203,7 @@ def _named(
 ) -> AvroType:
     full = _full_name(name, namespace)
     if full in open_names or name in open_names:
-        return AvroType("recursive")
+        raise ValueError(f"its schema has the record {name} within itself")
     return known.get(full) or known.get(name) or AvroType(name)
 
 

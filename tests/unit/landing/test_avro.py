@@ -483,6 +483,78 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 }
 
 
+def number(value: int) -> bytes:
+    content = io.BytesIO()
+    fastavro.schemaless_writer(content, "long", value)
+    return content.getvalue()
+
+
+def with_header(schema: bytes) -> bytes:
+    """A file without blocks."""
+    return b"Obj\x01\x02\x16avro.schema" + number(len(schema)) + schema + b"\x00" + SYNC
+
+
+def with_field(kind: object, value: bytes, name: object = "more") -> bytes:
+    """A file of one bid that has a field which no contract knows."""
+    schema = schema_of(BIDS)
+    content = io.BytesIO()
+    fastavro.schemaless_writer(content, schema, bid(1))
+    content.write(value)
+    schema["fields"].append({"name": name, "type": kind})
+    size = len(content.getvalue())
+    block = number(1) + number(size) + content.getvalue() + SYNC
+    return with_header(json.dumps(schema).encode()) + block
+
+
+def nested_type(levels: int) -> object:
+    kind: object = "string"
+    for _ in range(levels):
+        kind = {"type": "array", "items": kind}
+    return kind
+
+
+def doubled_type(levels: int) -> object:
+    """A record of 2 records of 2 records ..., each declared once."""
+    kind: object = "string"
+    for level in range(levels):
+        fields = [{"name": "a", "type": kind}, {"name": "b", "type": f"r{level - 1}"}]
+        kind = {"type": "record", "name": f"r{level}", "fields": fields[: 2 if level else 1]}
+    return kind
+
+
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+
+BROKEN |= {
+    "a header of too many levels": (with_header(b"[" * 100_000), "it holds no Avro schema"),
+    "a record within itself": (
+        with_field(NODE, b"\x02" * 60 + b"\x00"),
+        "its schema has the record Node within itself",
+    ),
+    "a type of too many levels": (with_field(nested_type(40), b"\x00"), "42 levels deep"),
+    "a type of too many types": (with_field(doubled_type(25), b"\x00"), "types, where 32 and"),
+    "an unknown type of an unknown field": (with_field("strong", b"\x00"), "a rule of Avro's"),
+    "an enum with one symbol twice": (
+        with_field({"type": "enum", "name": "E", "symbols": ["A", "A"]}, b"\x00"),
+        "a rule of Avro's",
+    ),
+    "a fixed type without a size": (
+        with_field({"type": "fixed", "name": "F"}, b"\x00"),
+        "a rule of Avro's",
+    ),
+    "a number as the name of a field": (
+        with_field("string", b"\x00", name=7),
+        "it holds no Avro schema",
+    ),
+}
+
+
+def test_a_field_that_no_contract_knows_may_be_of_any_type(land: Callable) -> None:
+    """Which shows that the files above are refused for what is wrong with them."""
+    kind = {"type": "enum", "name": "E", "symbols": ["A", "B"]}
+    for content in (with_field(kind, b"\x02"), with_field(nested_type(25), b"\x00")):
+        assert Tally.of(land("exchange.bids", content)).loaded == 1
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_refused_with_what_is_wrong(name: str, land: Callable) -> None:
     content, message = BROKEN[name]
