@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pyiceberg.table import Table
@@ -73,9 +74,9 @@ def write_pointer(root: str, table: Table) -> None:
 
 
 def is_behind(root: str, table: Table) -> bool:
-    """Whether a table has a later commit than the catalog knows of."""
-    number = table.metadata.last_sequence_number
-    return storage_of(root).exists(_file(root, ".".join(table.name()), number + 1))
+    """Whether a table has a later commit than the catalog knows of, however much later."""
+    names = _names(root, ".".join(table.name()))
+    return bool(names) and int(Path(names[-1]).stem) > table.metadata.last_sequence_number
 
 
 def is_known(root: str, identifier: tuple[str, str]) -> bool:
@@ -88,12 +89,17 @@ def has_pointers(root: str) -> bool:
     return bool(storage_of(root).names(join(root, "pointers")))
 
 
+def _names(root: str, table: str) -> list[str]:
+    """Names of the pointers of a table, the newest last; others are unfinished ones."""
+    return [name for name in storage_of(root).names(_folder(root, table)) if name[0].isdigit()]
+
+
 def newest_pointers(root: str) -> list[Pointer]:
     """The newest pointer of each table, for a catalog that was lost."""
     storage = storage_of(root)
     newest = []
     for table in storage.names(join(root, "pointers")):
-        names = [name for name in storage.names(_folder(root, table)) if name[0].isdigit()]
+        names = _names(root, table)
         if names:
             content = storage.read(join(_folder(root, table), names[-1]))
             values: dict[str, Any] = json.loads(content)

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake import DataFile, Lake, StreamClaim
+from ingestion.lake import DataFile, Lake, StreamClaim, pointers
 from ingestion.lake.__main__ import main
 from ingestion.lake.recovery import recover_catalog
 from ingestion.settings import Settings
@@ -143,13 +143,23 @@ def test_an_emptied_catalog_is_noticed(
         Lake.open(settings).ensure_tables()
 
 
+@pytest.mark.parametrize("commits", [1, 5], ids=["the last commit", "more than it has pointers"])
 def test_a_catalog_restored_from_an_old_copy_is_noticed(
-    lake: Lake, settings: Settings, events: Contract, landed: list[DataFile]
+    lake: Lake,
+    settings: Settings,
+    events: Contract,
+    landed: list[DataFile],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    commits: int,
 ) -> None:
+    monkeypatch.setattr(pointers, "KEPT", 2)
     path, copy = lake.folder / "catalog.db", lake.folder / "copy.db"
     with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(copy)) as backup:
         live.backup(backup)
-    lake.commit_files(events, [], StreamClaim("t", "id", {0: 30}, {0: 31}), expected_seq=1)
+    for offset in range(30, 30 + commits):
+        claim = StreamClaim("t", "id", {0: offset}, {0: offset + 1})
+        lake.commit_files(events, [], claim, expected_seq=1)
     remove_catalog(lake)
     copy.rename(path)
     with pytest.raises(AdxError, match=r"newest commits to raw_ad_events\.events"):
