@@ -1,6 +1,7 @@
 """Files that are either whole and on disk, or not there."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def write_new_file(path: Path, content: bytes | memoryview) -> bool:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """A name of this thread's own: threads of one process may write the same file."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
 
 
 def _write_synced(path: Path, content: bytes | memoryview) -> None:
