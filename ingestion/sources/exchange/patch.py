@@ -42,7 +42,8 @@ def _difference(wanted: Json, known: Json, pointer: str, absent: list[str]) -> J
         elif value != known[name]:
             below = f"{pointer}/{_escaped(name)}"
             found = _changed(value, known[name], below, absent)
-            if found != {}:
+            # an empty patch of an object changes nothing; an empty object is a value like any other
+            if found != {} or not isinstance(known[name], dict):
                 patch[name] = found
     return patch
 

@@ -172,6 +172,19 @@ def test_what_is_no_request_is_refused(text: str) -> None:
     assert caught.value.exit_code == ExitCode.DATA
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id":"1","at":{},"tmax":{},"cur":{},"imp":{},"device":{"devicetype":{},"ip":{}}}',
+        '{"id":"1","at":[],"tmax":[],"regs":[],"device":{"devicetype":[],"geo":{}},"site":[]}',
+        '{"id":"1","at":null,"device":{"devicetype":null},"site":{},"app":{},"user":{}}',
+    ],
+    ids=["objects", "arrays", "nulls"],
+)
+def test_empty_values_in_the_place_of_defaults_are_kept_too(text: str) -> None:
+    assert parsed(to_request(through_avro(record_of(text)))) == parsed(text)
+
+
 def test_types_that_openrtb_does_not_have_are_kept_too() -> None:
     text = (
         '{"id":7,"imp":[{"id":null,"bidfloor":"1","pmp":[]},3],"site":"x","app":{"cat":[1]},'
