@@ -9,7 +9,7 @@ before the kill adds nothing, because the ledger knows its key.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,20 +72,28 @@ class BatchLedger:
             if not self._pending.exists():
                 return
             lines = self._pending.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
-        for row in rows:
-            row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES})
-        self._lake.append_ops("run_ledger", rows)
+        self._lake.append_ops("run_ledger", list(_whole_rows(lines)))
         self._pending.unlink(missing_ok=True)
 
     def _note(self, row: Mapping[str, Any]) -> None:
         self._pending.parent.mkdir(parents=True, exist_ok=True)
         with self._pending.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            # The first one ends a line that a full disk or a power cut has left half-written.
+            file.write(f"\n{json.dumps(row)}\n")
 
     def _is_in(self, topic_id: str, end: Mapping[str, int]) -> bool:
         committed = self._lake.stream_position(self._contract).get(topic_id, {})
         return all(committed.get(int(partition), -1) >= stop for partition, stop in end.items())
+
+
+def _whole_rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The rows of the lines that were written to their end; the intent makes up for the last."""
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        yield {**row, **{name: datetime.fromisoformat(row[name]) for name in _TIMES}}
 
 
 def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:

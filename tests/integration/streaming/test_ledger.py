@@ -72,12 +72,17 @@ def test_a_batch_that_was_killed_behind_its_commit_leaves_its_row(
     assert "committed" in recorded(lake)
 
 
-def test_a_half_written_line_is_no_row(
-    lake: Lake, ledger: Callable[[], BatchLedger], tmp_path: Path
+@pytest.mark.parametrize("half", ['{"run_id": "half", "read', '{"run_id": "half", "details": "{}'])
+def test_a_half_written_line_is_no_row_and_spoils_no_other(
+    half: str, lake: Lake, ledger: Callable[[], BatchLedger], tmp_path: Path
 ) -> None:
-    ledger().add(row("whole"))
+    ledger().add(row(f"whole before {half}"))
     (pending,) = (tmp_path / "pending").glob("*.jsonl")
     with pending.open("a") as file:
-        file.write('{"run_id": "half", "read')
+        file.write(half)
+    ledger().add(row(f"whole behind {half}"))
+    with pending.open("a") as file:
+        file.write(half)
     ledger().recover()
-    assert "whole" in recorded(lake)
+    assert {f"whole before {half}", f"whole behind {half}"} <= recorded(lake)
+    assert not pending.exists()
