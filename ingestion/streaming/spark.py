@@ -21,7 +21,12 @@ from ingestion.streaming.classes import archive_options
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
-_EXECUTOR_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
+_EXECUTOR_VARIABLES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
 
 _lock = threading.Lock()
 _gateway: Any = None
