@@ -195,7 +195,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings of this process.
+    """Read the settings of this process; folders as full paths, since dbt works in one of its own.
 
     Raises:
         AdxError: A setting is unknown or has an invalid value; the message names it.
@@ -220,6 +220,8 @@ def load_settings() -> Settings:
             exit_code=ExitCode.CONFIGURATION,
         ) from error
     settings.home = settings.home.expanduser().resolve()
+    if settings.lake_url and "://" not in settings.lake_url:
+        settings.lake_url = str(Path(settings.lake_url).expanduser().resolve())
     return settings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.settings import Settings
+from ingestion.settings import Settings, load_settings
 from orchestration import checkup as machine
 from orchestration.cli import main as cli
 from orchestration.warehouse import dbt
@@ -50,6 +50,27 @@ def test_a_wrong_setting_is_named(monkeypatch, capsys, name, value):
     assert code == ExitCode.CONFIGURATION
     assert is_a_sentence(text)
     assert name in text
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("lake", "{folder}/lake"),
+        ("~/lake/", "{folder}/lake"),
+        ("/data/lake", "/data/lake"),
+        ("s3://bucket/lake", "s3://bucket/lake"),
+        ("", "{folder}/.adx/lake"),
+    ],
+)
+def test_the_lake_is_one_place_whatever_the_working_folder(monkeypatch, tmp_path, url, found):
+    """Every process reads the setting: `adx` where it is called, Dagster and dbt elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ADX_HOME", ".adx")
+    monkeypatch.setenv("ADX_LAKE_URL", url)
+    settings = load_settings()
+    monkeypatch.chdir("/")
+    assert settings.lake_root == found.format(folder=tmp_path)
 
 
 def test_a_home_that_is_a_file_is_named(monkeypatch, capsys, tmp_path):
