@@ -77,6 +77,7 @@ def _of_table(before: Contract, after: Contract) -> Iterator[Change]:
         )
     if after.one_of != before.one_of:
         yield _one_of(before, after)
+    yield from _union(before, after)
     names = raw_schema(after).names
     for name in sorted({name for name in names if names.count(name) > 1}):
         remedy = "Give the new field another column by x-column."
@@ -86,10 +87,26 @@ def _of_table(before: Contract, after: Contract) -> Iterator[Change]:
 
 
 def _one_of(before: Contract, after: Contract) -> Change:
-    if (before.one_of and set(before.one_of) <= set(after.one_of)) or not after.one_of:
+    joining = _known(before, set(after.one_of) - set(before.one_of))
+    has_grown = before.one_of and set(before.one_of) <= set(after.one_of) and not joining
+    if has_grown or not after.one_of:
         return Change("", f"x-one-of names {', '.join(after.one_of) or 'nothing'} now")
     what = f"exactly one of {', '.join(after.one_of)} would have to be filled"
     return _no("", what, after, "Leave the rule as it was, and test for it in the model.")
+
+
+def _union(before: Contract, after: Contract) -> Iterator[Change]:
+    """A member may be new as a field; one that was there may be filled in any earlier record."""
+    if before.union is None or after.union is None:
+        return
+    for name in _known(before, set(after.union.members) - set(before.union.members)):
+        what = f"would be empty unless {after.union.discriminator} says {name}"
+        yield _no(name, what, after, _NEW_FIELD)
+
+
+def _known(before: Contract, names: set[str]) -> list[str]:
+    """Those of some names that are fields of the version before."""
+    return [field.name for field in before.fields if field.name in names]
 
 
 def _discriminator(contract: Contract) -> str | None:

@@ -28,6 +28,7 @@ def contract() -> Node:
         "ext": {"type": ["string", "null"], "format": "json", "x-personal": ["user.eids"]},
         "a": {"type": ["object", "null"], "required": [], "properties": {"x": dict(TEXT)}},
         "b": {"type": ["object", "null"], "required": [], "properties": {"y": dict(TEXT)}},
+        **{name: {"type": ["object", "null"], "required": [], "properties": {}} for name in "cde"},
         "list": {
             "type": "array",
             "minItems": 1,
@@ -43,6 +44,7 @@ def contract() -> Node:
         "x-key": ["id"],
         "x-event-time": "at",
         "x-union": {"discriminator": "kind", "members": ["a", "b"]},
+        "x-one-of": ["d", "e"],
         "x-max-bytes": 1000,
         "required": ["id", "at", "kind", "count", "currency", "list"],
         "properties": {name: {"description": "x", **node} for name, node in properties.items()},
@@ -70,9 +72,14 @@ def optional(name: str, kind: str) -> Callable[[Node], object]:
 
 
 def member(node: Node) -> None:
-    node["properties"]["c"] = {"type": ["object", "null"], "required": [], "properties": {}}
-    node["properties"]["kind"]["enum"].append("c")
-    node["x-union"]["members"].append("c")
+    node["properties"]["new"] = {"type": ["object", "null"], "required": [], "properties": {}}
+    node["properties"]["kind"]["enum"].append("new")
+    node["x-union"]["members"].append("new")
+
+
+def one_more(node: Node) -> None:
+    node["properties"]["new"] = {"type": ["object", "null"], "required": [], "properties": {}}
+    node["x-one-of"].append("new")
 
 
 def inner(name: str) -> Callable[[Node], object]:
@@ -99,7 +106,15 @@ ALLOWED: dict[str, tuple[Callable[[Node], object], list[str]]] = {
     "a new field": (lambda node: node["properties"].update(new=TEXT), ["new: is new (str)"]),
     "a new field in a union member": (inner("a"), ["a.new: is new (str)"]),
     "a new field in elements": (inner("list"), ["list[].new: is new (str)"]),
-    "a new union member": (member, ["kind: takes c, too", "c: is new (struct)"]),
+    "a new union member": (member, ["kind: takes new, too", "new: is new (struct)"]),
+    "one more of which one is filled": (
+        one_more,
+        ["x-one-of names d, e, new now", "new: is new (struct)"],
+    ),
+    "any number of members": (
+        lambda node: node.update({"x-one-of": []}),
+        ["x-one-of names nothing now"],
+    ),
     "a new value": (field("kind", enum=["a", "b", "c"]), ["kind: takes c, too"]),
     "a lower minimum": (field("count", minimum=0), ["count: minimum was 1, and is 0"]),
     "a higher maximum": (field("count", maximum=99), ["count: maximum was 9, and is 99"]),
@@ -180,6 +195,19 @@ REFUSED: dict[str, tuple[Callable[[Node], object], str, str]] = {
         lambda node: node.update({"x-one-of": ["a", "b"]}),
         "",
         "exactly one of a, b",
+    ),
+    "exactly one of two and of one that was free": (
+        lambda node: node.update({"x-one-of": ["d", "e", "c"]}),
+        "",
+        "exactly one of d, e, c",
+    ),
+    "a field that becomes a member": (
+        lambda node: (
+            node["properties"]["kind"]["enum"].append("c"),
+            node["x-union"]["members"].append("c"),
+        ),
+        "c",
+        "would be empty unless kind says c",
     ),
 }
 
