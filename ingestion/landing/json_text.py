@@ -92,7 +92,8 @@ def _tree(paths: tuple[str, ...]) -> _Tree:
         below.setdefault(name, []).append(rest)
     names = sorted({re.escape(path.rpartition(".")[2]) for path in paths})
     return _Tree(
-        {name: _tree(tuple(rest for rest in found if rest)) for name, found in below.items()},
+        # a path that ends here takes all that is below, whatever a longer one names in it
+        {name: _tree(() if "" in rest else tuple(rest)) for name, rest in below.items()},
         re.compile(f'"(?:{"|".join(names)})"'),
     )
 

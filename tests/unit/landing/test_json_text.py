@@ -79,6 +79,13 @@ def test_all_values_below_a_path_are_pseudonyms_and_nothing_else_changes() -> No
     )
 
 
+@pytest.mark.parametrize("paths", [("user", "user.id"), ("user.id", "user")])
+def test_a_path_takes_all_below_it_beside_a_longer_one(paths: tuple[str, str]) -> None:
+    text = '{"user":{"id":"a","name":"b"}}'
+    found = json.loads(without_personal(text, paths, KEY))
+    assert found == {"user": {"id": hidden("a"), "name": hidden("b")}}
+
+
 def test_a_name_cannot_hide_behind_escapes() -> None:
     text = '{"\\u0075ser":{"buyer\\u0075id":"secret"}}'
     found = json.loads(without_personal(text, PATHS, KEY))
