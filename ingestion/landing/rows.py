@@ -148,10 +148,8 @@ def merge(parts: Sequence[tuple[pa.Table, Mask]]) -> pa.Table:
     return pa.concat_tables([table for table, _ in found]).take(pa.array(order)).combine_chunks()
 
 
-def with_lineage(
-    context: LandingContext, body: pa.Table, lineage: pa.Table, deleted: pa.Array | None = None
-) -> pa.Table:
-    """The full raw rows: body, position, stamps; exactly `raw_schema`."""
+def with_lineage(context: LandingContext, body: pa.Table, lineage: pa.Table) -> pa.Table:
+    """The full raw rows: body, position, stamps, not deleted; exactly `raw_schema`."""
     schema = raw_schema(context.contract)
     count = len(body)
     stamps = {
@@ -164,7 +162,7 @@ def with_lineage(
         if field.name in stamps:
             column = pa.repeat(stamps[field.name], count)
         elif field.name == "_is_deleted":
-            column = pa.repeat(False, count) if deleted is None else deleted
+            column = pa.repeat(False, count)
         elif field.name in body.column_names:
             column = body[field.name]
         else:

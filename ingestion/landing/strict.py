@@ -12,7 +12,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any, cast
 
@@ -50,7 +49,7 @@ def judge_json(contract: Contract, value: bytes | None, event_id: bytes | None =
         event_id: `event_id` of the record's header, used where the value has none; empty is none.
     """
     try:
-        return _judge(contract.fields, contract, _parse(contract, value), read_json, event_id)
+        return _judge(contract, _parse(contract, value), read_json, event_id)
     except Violation as violation:
         return Verdict(failure=violation.failure)
 
@@ -59,7 +58,7 @@ def judge_texts(contract: Contract, texts: list[str]) -> Verdict:
     """The verdict on the fields of one CSV record, in the contract's order; empty means null."""
     record = {field.name: text or None for field, text in zip(contract.fields, texts, strict=True)}
     try:
-        return _judge(contract.fields, contract, record, read_text, None)
+        return _judge(contract, record, read_text, None)
     except Violation as violation:
         return Verdict(failure=violation.failure)
 
@@ -67,39 +66,18 @@ def judge_texts(contract: Contract, texts: list[str]) -> Verdict:
 def judge_record(
     contract: Contract, record: Mapping[str, Any], reader: Reader, size: int
 ) -> Verdict:
-    """The verdict on one nested record of a carrier with types of its own.
+    """The verdict on one record of a carrier with types of its own: Avro, a SQL driver.
 
     Args:
         contract: The contract of its table.
         record: Its values by wire name, structs as dictionaries and arrays as lists.
         reader: Knows the types of the carrier.
-        size: Its length in bytes.
+        size: Its length as JSON, in bytes.
     """
     try:
         _check_size(contract, size)
         _check_characters(dict(record))
-        return _judge(contract.fields, contract, dict(record), reader, None)
-    except Violation as violation:
-        return Verdict(failure=violation.failure)
-
-
-def judge_row(
-    contract: Contract, row: Mapping[str, Any], reader: Reader, *, size: int, deleted: bool
-) -> Verdict:
-    """The verdict on one row of a SQL table.
-
-    Args:
-        contract: The contract of its table.
-        row: Its values by wire name.
-        reader: Knows the types of the driver.
-        size: Its length as JSON, in bytes.
-        deleted: Whether it says that its key has gone from the source; then it needs its key alone.
-    """
-    fields = _keys_required(contract) if deleted else contract.fields
-    try:
-        _check_size(contract, size)
-        _check_characters(list(row.values()))
-        return _judge(fields, contract, dict(row), reader, None)
+        return _judge(contract, dict(record), reader, None)
     except Violation as violation:
         return Verdict(failure=violation.failure)
 
@@ -108,11 +86,6 @@ def read_json(field: Field, path: str, found: Any) -> Any:
     """A JSON value of exactly the declared type, as it is."""
     check_json_type(field, path, found)
     return found
-
-
-@cache
-def _keys_required(contract: Contract) -> tuple[Field, ...]:
-    return tuple(replace(field, required=field.name in contract.key) for field in contract.fields)
 
 
 def drift(contract: Contract, value: bytes | None) -> dict[str, Any] | None:
@@ -167,15 +140,12 @@ def _has_object(field: Field, value: Any) -> bool:
 
 
 def _judge(
-    fields: tuple[Field, ...],
-    contract: Contract,
-    record: dict[str, Any],
-    reader: Reader,
-    event_id: bytes | None,
+    contract: Contract, record: dict[str, Any], reader: Reader, event_id: bytes | None
 ) -> Verdict:
+    fields = contract.fields
     typed = _check_types(fields, record, "", reader)
     if event_id:
-        for field in contract.fields:
+        for field in fields:
             if field.column == "_event_id" and typed[field.name] is None:
                 typed[field.name] = _header_text(field, event_id)
     values = _check_values(fields, typed, "")

@@ -15,7 +15,7 @@ from ingestion.contracts import Field
 from ingestion.contracts.model import FieldType
 from ingestion.landing.context import LandingContext
 from ingestion.landing.rows import Mask, merge, strict_rows, with_lineage
-from ingestion.landing.strict import judge_row, read_json
+from ingestion.landing.strict import judge_record, read_json
 from ingestion.landing.texts import accept_texts
 
 
@@ -23,7 +23,6 @@ def land_arrow(
     context: LandingContext,
     records: pa.Table,
     lineage: pa.Table,
-    deleted: pa.Array | pa.ChunkedArray | None = None,
 ) -> pa.Table:
     """Turn typed rows into rows of the raw table; one row a record, in the same order.
 
@@ -36,8 +35,6 @@ def land_arrow(
         context: The landing.
         records: The rows by wire name; a column that the contract does not declare is an extra.
         lineage: The position columns of the contract, one row a record.
-        deleted: True for the row that says that its key has gone from the source; such a row
-            needs its key only.
 
     Returns:
         A table with exactly `raw_schema(context.contract)`.
@@ -45,9 +42,6 @@ def land_arrow(
     Raises:
         AdxError: The key folder cannot be used.
     """
-    gone = np.zeros(len(records), np.bool_)
-    if deleted is not None:
-        gone = pc.fill_null(deleted.cast(pa.bool_()), False).to_numpy(zero_copy_only=False)
     names = {field.name for field in context.contract.fields}
     parts: list[tuple[pa.Table, Mask]] = []
     judged = np.ones(len(records), np.bool_)
@@ -55,15 +49,15 @@ def land_arrow(
         texts, odd = _texts(context, records)
         accepted, doubtful = accept_texts(context, texts)
         parts.append((accepted, np.ones(len(records), np.bool_)))
-        judged = doubtful | odd | gone
+        judged = doubtful | odd
     rows = records.filter(pa.array(judged)).to_pylist()
     payloads = [_payload(row) for row in rows]
     verdicts = [
-        judge_row(context.contract, row, _read_native, size=len(payload), deleted=bool(is_gone))
-        for row, payload, is_gone in zip(rows, payloads, gone[judged], strict=True)
+        judge_record(context.contract, row, _read_native, len(payload))
+        for row, payload in zip(rows, payloads, strict=True)
     ]
     body = merge([*parts, (strict_rows(context, verdicts, payloads), judged)])
-    return with_lineage(context, body, lineage, pa.array(gone))
+    return with_lineage(context, body, lineage)
 
 
 def _texts(context: LandingContext, records: pa.Table) -> tuple[list[pa.Array], Mask]:

@@ -10,7 +10,6 @@ import pytest
 
 from ingestion.contracts import raw_schema
 from ingestion.landing import Tally, land_arrow
-from ingestion.landing.keys import hmac_hex
 
 SITE = {
     "site_id": "s1",
@@ -47,12 +46,11 @@ WITHOUT_ZONE = datetime(2026, 3, 28)  # noqa: DTZ001 - as some drivers hand it o
 
 @pytest.fixture
 def land(make_context: Callable, make_lineage: Callable) -> Callable[..., pa.Table]:
-    """`land("campaigns.sites", records, deleted)`."""
+    """`land("campaigns.sites", records)`."""
 
-    def run(table: str, records: pa.Table, deleted: list[bool] | None = None) -> pa.Table:
+    def run(table: str, records: pa.Table) -> pa.Table:
         context = make_context(table)
-        gone = None if deleted is None else pa.array(deleted)
-        return land_arrow(context, records, make_lineage(context.contract, len(records)), gone)
+        return land_arrow(context, records, make_lineage(context.contract, len(records)))
 
     return run
 
@@ -76,7 +74,7 @@ def test_lawful_rows_land(land: Callable) -> None:
 
 
 def test_no_rows_are_an_empty_table(land: Callable, make_context: Callable) -> None:
-    landed = land("campaigns.sites", one(SITE).slice(0, 0), [])
+    landed = land("campaigns.sites", one(SITE).slice(0, 0))
     assert landed.schema == raw_schema(make_context("campaigns.sites").contract)
     assert len(landed) == 0
 
@@ -146,27 +144,3 @@ def test_an_unknown_column_is_an_extra(land: Callable, make_context: Callable) -
 def test_a_missing_column_is_null(land: Callable) -> None:
     landed = land("campaigns.creatives", one(CREATIVE).drop(["height", "name"]))
     assert error_of(landed) == ("schema", "name")
-
-
-def test_a_deleted_row_needs_its_key_only(land: Callable) -> None:
-    records = pa.table({"site_id": ["s1", None], "updated_at": ["2026-03-28T12:00:00Z"] * 2})
-    landed = land("campaigns.sites", records, [True, True])
-    first, second = landed.to_pylist()
-    assert (first["site_id"], first["_is_deleted"], first["_error"]) == ("s1", True, None)
-    assert first["kind"] is None
-    assert (second["_error"]["reason"], second["_error"]["field"]) == ("schema", "site_id")
-
-
-def test_deleted_and_living_rows_come_together(land: Callable) -> None:
-    records = pa.Table.from_pylist([SITE, {**dict.fromkeys(SITE), "site_id": "s2"}, SITE])
-    landed = land("campaigns.sites", records, [False, True, False])
-    assert landed["_is_deleted"].to_pylist() == [False, True, False]
-    assert landed["_error"].null_count == 3
-
-
-def test_keys_that_are_personal_are_pseudonyms_in_deleted_rows_too(
-    land: Callable, make_context: Callable
-) -> None:
-    landed = land("campaigns.user_profiles", pa.table({"user_id": ["u1"]}), [True])
-    key = make_context("campaigns.user_profiles").keys.pseudonym_key()
-    assert landed["user_id"].to_pylist() == [hmac_hex(key, "u1")]
