@@ -40,8 +40,6 @@ DIMENSION_GRAINS: tuple[tuple[str, ...], ...] = (
     ("event_date", "campaign_id"),
 )
 
-REPORTED_CLASSES = {ClickClass.REPEAT: "repeat_clicks", ClickClass.NET: "net_clicks"}
-
 
 class Delivery:
     """The distinct impressions and clicks of a ledger.

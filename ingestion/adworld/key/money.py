@@ -39,7 +39,6 @@ from ingestion.adworld.traffic import CLEARING
 BASE = "EUR"
 BILLIONTHS = 1_000_000_000
 MILLIONTHS = 1_000_000
-MODELS = ("CPM", "CPC", "CPA")
 
 Money = dict[tuple[int, str, str], Fraction]
 """Amounts by line item (position), advertiser date and currency."""

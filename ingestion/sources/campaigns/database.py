@@ -138,18 +138,17 @@ def _changed(contract: Contract, what: str) -> AdxError:
 
 
 @contextmanager
-def read_transaction(url: str, busy_seconds: float | None = None) -> Iterator[Snapshot]:
+def read_transaction(url: str) -> Iterator[Snapshot]:
     """Open one read transaction over the whole database.
 
     Args:
         url: SQLAlchemy URL.
-        busy_seconds: How long to wait for a writer that has locked the database.
 
     Raises:
         AdxError: The database is missing, locked, or not reachable.
     """
     with _database_errors(url):
-        engine = _engine(url, _BUSY_SECONDS if busy_seconds is None else busy_seconds)
+        engine = _engine(url)
         try:
             with engine.connect() as connection:
                 _begin(connection)
@@ -158,7 +157,7 @@ def read_transaction(url: str, busy_seconds: float | None = None) -> Iterator[Sn
             engine.dispose()
 
 
-def _engine(text: str, busy_seconds: float) -> sa.Engine:
+def _engine(text: str) -> sa.Engine:
     url = sa.make_url(text)
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, isolation_level="REPEATABLE READ")
@@ -171,7 +170,7 @@ def _engine(text: str, busy_seconds: float) -> sa.Engine:
     return sa.create_engine(
         url,
         # the driver begins no transaction for a SELECT by itself, so it is told to keep out
-        connect_args={"timeout": busy_seconds, "isolation_level": None},
+        connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None},
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from ingestion.sources.crunchbase.client import Client, UnknownEntityError, lies
+from ingestion.sources.crunchbase.client import Client, lies
 from ingestion.sources.progress import Advance
 
 LIMIT: Final = 1_000
@@ -211,6 +211,3 @@ def uuid_of(record: Any) -> str | None:
     if uuid is None and isinstance(record, dict) and isinstance(record.get("identifier"), dict):
         uuid = record["identifier"].get("uuid")
     return uuid.lower() if isinstance(uuid, str) and _UUID.fullmatch(uuid) else None
-
-
-__all__ = ["Api", "Looked", "UnknownEntityError", "uuid_of"]

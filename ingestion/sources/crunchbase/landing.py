@@ -18,8 +18,8 @@ from ingestion.contracts import Contract, load_contract
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
-from ingestion.sources.crunchbase.api import Api, UnknownEntityError
-from ingestion.sources.crunchbase.client import Client
+from ingestion.sources.crunchbase.api import Api
+from ingestion.sources.crunchbase.client import Client, UnknownEntityError
 from ingestion.sources.crunchbase.pace import Pace
 from ingestion.sources.crunchbase.shape import (
     card_record_of,
