@@ -23,11 +23,11 @@ def land_csv_file(context: LandingContext, path: Path, source_file: str) -> Iter
     """Turn a CSV file (gzip if its name says so) into rows of the raw table.
 
     The first line must name the contract's fields in their order, or those of an earlier version:
-    producers do not all move on one day. An empty field is null. A line
-    with another number of fields, broken quotes, NUL or invalid UTF-8 is a failed row, and the
-    rest of the file still loads. `_source_line` is the first line of the record, the header being
-    line 1. The caller commits nothing before the iterator has ended: a broken file shows only
-    when it is read to the end.
+    producers do not all move on one day. An empty field is null. A line with another number of
+    fields, broken quotes, NUL or invalid UTF-8 is a failed row, and the rest of the file still
+    loads. `_source_line` is the first line of the record, the header being line 1. The caller
+    commits nothing before the iterator has ended: a broken file shows only when it is read to the
+    end.
 
     Args:
         context: The landing.

@@ -237,7 +237,7 @@ class TablePipeline:
 
 @contextmanager
 def open_pipeline(settings: Settings, lake: Lake, contract: Contract) -> Iterator[TablePipeline]:
-    """Lock the pipeline of a table for a block, and drain it.
+    """Lock the pipeline of a table for a block; whoever opens it drains it first.
 
     Raises:
         AdxError: Another process is landing this table.

@@ -9,8 +9,8 @@ as text, texts and objects. So:
 - a list of places where it has an object becomes that object, one permalink per kind of place.
 
 Members that are null are left out, since a search leaves them out and a card does not. Nothing else
-is touched: what does not have the documented shape stays as it came, so that the
-landing refuses it with a reason.
+is touched: what does not have the documented shape stays as it came, so that the landing refuses it
+with a reason.
 """
 
 from decimal import Decimal
