@@ -53,6 +53,11 @@ class FileSource:
             None,
         )
 
+    def _raw_table(self, file_name: str) -> str:
+        """`<source>.<table>`; empty for a name that no table takes."""
+        table = self.table_of(file_name)
+        return f"{self.name}.{table}" if table is not None else ""
+
     def land(self, settings: Settings) -> LandingReport:
         """Land every whole file of the drop folder.
 
@@ -78,9 +83,7 @@ class FileSource:
                     ]
                     self._land(landing, archive, files)
         landing.report.files += [
-            FileReport(
-                name, f"{self.name}.{self.table_of(name)}", "waiting", "it is still being written"
-            )
+            FileReport(name, self._raw_table(name), "waiting", "it is still being written")
             for name in waiting
         ]
         return landing.finish()

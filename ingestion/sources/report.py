@@ -46,7 +46,7 @@ class FileReport:
 
     Attributes:
         name: Its name in the drop folder.
-        table: `<source>.<table>` that it belongs to.
+        table: `<source>.<table>` that it belongs to; empty if its name says nothing.
         outcome: `waiting` files were still being written and stay where they are.
         message: Why, where the outcome is not plain.
     """

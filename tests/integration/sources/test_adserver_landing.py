@@ -170,6 +170,12 @@ def test_a_half_written_file_waits_and_is_landed_when_it_is_whole(settings, drop
     assert len(raw("adserver.clicks")) == 1
 
 
+def test_a_file_of_no_table_that_still_waits_belongs_to_none(settings, drop):
+    with drop("orders-1.csv", b"order_id\n").open("ab"):
+        (found,) = land(settings).files
+    assert (found.name, found.table, found.outcome) == ("orders-1.csv", "", "waiting")
+
+
 def test_a_file_that_changes_while_it_is_read_waits(settings, drop, raw, monkeypatch):
     drop("clicks-1.csv", clicks(click(1)))
     real = module._READERS["csv"]
