@@ -1,21 +1,14 @@
 """The local Kafka broker: one KRaft process on loopback, whose data survive a restart.
 
 All of it lies in `<home>/kafka`: `server.properties` (written at each start), `data/`, `broker.log`
-and `broker.pid`. The pid file also holds the start time of the process, so that a pid that the
-system has given to somebody else meanwhile is never signalled.
+and `broker.pid`.
 """
 
-import fcntl
-import json
-import os
 import re
 import socket
 import subprocess
-import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +20,10 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.java import find_java
 from ingestion.kafka.client import MAX_MESSAGE_BYTES, client_config
 from ingestion.kafka.jars import ensure_jars
+from ingestion.local_server import HOST, Server, demand_free, free_ports, is_free
 from ingestion.settings import Settings
 
-_HOST = "127.0.0.1"
 _PROBE_TOPIC = "adx-probe"
-_START_SECONDS = 120.0
-_STOP_SECONDS = 60.0
-_POLL_SECONDS = 0.05
-_LOG_BYTES = 10 * 1024 * 1024
-_START_TIME_TOLERANCE = 2.0
-"""Seconds by which the reported start time of one process may differ when the clock is set."""
 
 
 @dataclass(frozen=True)
@@ -66,97 +53,91 @@ def start_broker(settings: Settings) -> BrokerStatus:
             written, or the broker does not come up.
     """
     port = _port(settings)
-    with _locked(settings):
-        running = _process(settings)
-        if running is None:
+    server = _server(settings)
+    with server.lock():
+        process = server.process()
+        if process is None:
             java, jars = find_java().program, ensure_jars()
-            running = _launch(settings, port, java, jars)
-        _wait_until_ready(settings, running)
-    return BrokerStatus(True, True, settings.kafka_bootstrap, running.pid, _log(settings))
+            process = _launch(settings, server, port, [str(java), *_OPTIONS, "-cp", f"{jars}/*"])
+        server.wait_until(lambda: _can_produce(settings), process)
+    return BrokerStatus(True, True, settings.kafka_bootstrap, process.pid, server.log)
 
 
 def stop_broker(settings: Settings) -> bool:
-    """Stop the broker and wait until it has gone; False if it did not run."""
-    if not settings.kafka.exists():
-        return False
-    with _locked(settings):
-        process = _process(settings)
-        if process is None:
-            return False
-        process.terminate()
-        if not _ends(process):
-            process.kill()  # acknowledged records are with the kernel: nothing is lost
-            _ends(process)
-        _pid_file(settings).unlink()
-        return True
+    """Stop the broker and wait until it has gone; False if it did not run.
+
+    One that must be killed loses nothing: acknowledged records are with the kernel.
+    """
+    return _server(settings).stop()
 
 
 def broker_status(settings: Settings) -> BrokerStatus:
     """Whether the broker runs and answers."""
-    process = _process(settings)
+    server = _server(settings)
+    process = server.process()
     ready = process is not None and _answers(settings)
     pid = None if process is None else process.pid
-    return BrokerStatus(pid is not None, ready, settings.kafka_bootstrap, pid, _log(settings))
+    return BrokerStatus(pid is not None, ready, settings.kafka_bootstrap, pid, server.log)
 
 
 def free_port() -> int:
     """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
-def _launch(settings: Settings, port: int, java: Path, jars: Path) -> psutil.Process:
-    if not _is_free(port):
-        raise AdxError(
-            f"Port {port} on {_HOST} is taken by another process, so the broker cannot start.",
-            remedy="Stop that process, or set ADX_KAFKA_BOOTSTRAP to a free port.",
-            exit_code=ExitCode.BUSY,
-        )
-    properties = settings.kafka / "server.properties"
+def _server(settings: Settings) -> Server:
+    return Server(
+        settings.kafka,
+        "The Kafka broker",
+        stem="broker",
+        mark=str(_properties(settings)),
+        start_seconds=120.0,
+        stop_seconds=60.0,
+        remedy=f"; if its data are damaged, delete {settings.kafka / 'data'} and cluster.id beside "
+        "it, and send the events again",
+    )
+
+
+def _properties(settings: Settings) -> Path:
+    return settings.kafka / "server.properties"
+
+
+_OPTIONS = (
+    "-Xms128m",
+    "-Xmx512m",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+    "-Dfile.encoding=UTF-8",
+)
+
+
+def _launch(settings: Settings, server: Server, port: int, base: list[str]) -> psutil.Process:
+    demand_free(port, "ADX_KAFKA_BOOTSTRAP")
+    properties = _properties(settings)
     properties.write_text(_server_properties(port, _controller_port(properties)), encoding="utf-8")
-    log = _log(settings)
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
-    base = [str(java), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-    base += ["-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dfile.encoding=UTF-8"]
-    base += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ"]
-    base += ["-cp", f"{jars}/*"]
-    with log.open("ab") as output:
-        _format(settings, base, properties, output.fileno())
-        process = subprocess.Popen(
-            [*base[:1], "-Xms128m", "-Xmx512m", *base[1:], "kafka.Kafka", str(properties)],
-            cwd=settings.kafka,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C in a terminal is for the command, not for the broker
-        )
-    started = psutil.Process(process.pid)
-    record = json.dumps({"pid": started.pid, "started": started.create_time()})
-    scratch = _pid_file(settings).with_suffix(".tmp")
-    scratch.write_text(record, encoding="utf-8")
-    scratch.replace(_pid_file(settings))
-    return started
+    _format(settings, server, base)
+    return server.launch([*base, "kafka.Kafka", str(properties)], {})
 
 
-def _format(settings: Settings, base: list[str], properties: Path, output: int) -> None:
+def _format(settings: Settings, server: Server, base: list[str]) -> None:
     """Prepare the data folder; done when `cluster.id` is there, and harmless to repeat."""
     marker = settings.kafka / "cluster.id"
     if marker.exists():
         return
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
     command = [*base, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
-    done = subprocess.run(
-        [*command, "-c", str(properties)],
-        cwd=settings.kafka,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        check=False,
-    )
+    with server.log.open("ab") as output:
+        done = subprocess.run(
+            [*command, "-c", str(_properties(settings))],
+            cwd=settings.kafka,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+        )
     if done.returncode != 0:
-        raise _failed(settings, "its data folder could not be formatted")
+        raise server.failed("its data folder could not be formatted")
     marker.write_text(cluster, encoding="utf-8")
 
 
@@ -164,9 +145,9 @@ def _server_properties(port: int, controller_port: int) -> str:
     settings = {
         "process.roles": "broker,controller",
         "node.id": 1,
-        "controller.quorum.voters": f"1@{_HOST}:{controller_port}",
-        "listeners": f"PLAINTEXT://{_HOST}:{port},CONTROLLER://{_HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{_HOST}:{port}",
+        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": "data",  # below the working folder: a path may hold a comma, this list not
@@ -192,24 +173,14 @@ def _controller_port(properties: Path) -> int:
     """The controller's port of the last start, or another one if that is taken now."""
     if properties.exists():
         match = re.search(r"CONTROLLER://[^:]+:(\d+)", properties.read_text(encoding="utf-8"))
-        if match and _is_free(int(match[1])):
+        if match and is_free(int(match[1])):
             return int(match[1])
     return free_port()
 
 
-def _wait_until_ready(settings: Settings, process: psutil.Process) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not _can_produce(settings):
-        if not _is_alive(process):
-            raise _failed(settings, "its process ended")
-        if time.monotonic() > deadline:
-            raise _failed(settings, f"it did not answer within {_START_SECONDS:.0f} s")
-
-
 def _can_produce(settings: Settings) -> bool:
-    """Whether a record was acknowledged just now; waits a moment at most."""
+    """Whether a record was acknowledged just now."""
     if not _answers(settings):
-        time.sleep(0.1)
         return False
     admin = AdminClient(client_config(settings))
     topic = NewTopic(_PROBE_TOPIC, 1, config={"retention.ms": "60000", "segment.ms": "60000"})
@@ -232,96 +203,16 @@ def _can_produce(settings: Settings) -> bool:
 def _answers(settings: Settings) -> bool:
     with socket.socket() as probe:
         probe.settimeout(2.0)
-        return probe.connect_ex((_HOST, _port(settings))) == 0
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _process(settings: Settings) -> psutil.Process | None:
-    """The broker's process, if the one that the pid file names is still that very process."""
-    try:
-        record = json.loads(_pid_file(settings).read_text(encoding="utf-8"))
-        process = psutil.Process(record["pid"])
-        same = abs(process.create_time() - record["started"]) < _START_TIME_TOLERANCE
-        ours = str(settings.kafka / "server.properties") in process.cmdline()
-    except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.Error):
-        return None
-    return process if same and ours and _is_alive(process) else None
-
-
-def _ends(process: psutil.Process) -> bool:
-    """Wait for a process to end.
-
-    `psutil.Process.wait` would wait in vain for a broker whose starter still runs and does not look
-    after its children: to it a zombie is still there.
-    """
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _is_alive(process):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+        return probe.connect_ex((HOST, _port(settings))) == 0
 
 
 def _port(settings: Settings) -> int:
     host, _, port = settings.kafka_bootstrap.partition(":")
-    if host not in (_HOST, "localhost") or not port.isdigit():
+    if host not in (HOST, "localhost") or not port.isdigit():
         raise AdxError(
-            f"ADX_KAFKA_BOOTSTRAP is {settings.kafka_bootstrap}, which is no port on {_HOST}; "
+            f"ADX_KAFKA_BOOTSTRAP is {settings.kafka_bootstrap}, which is no port on {HOST}; "
             "the local broker serves loopback only.",
-            remedy=f"Set it to {_HOST}:<port>, or manage that broker where it runs.",
+            remedy=f"Set it to {HOST}:<port>, or manage that broker where it runs.",
             exit_code=ExitCode.CONFIGURATION,
         )
     return int(port)
-
-
-def _failed(settings: Settings, what: str) -> AdxError:
-    log = _log(settings)
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    reason = next((line for line in reversed(lines) if "Exception" in line), "no reason logged")
-    return AdxError(
-        f"The Kafka broker did not start: {what} ({reason.strip()[:300]}).",
-        remedy=f"Read {log}; if its data are damaged, delete {settings.kafka / 'data'} and "
-        "cluster.id beside it, and send the events again.",
-        exit_code=ExitCode.UNAVAILABLE,
-    )
-
-
-def _log(settings: Settings) -> Path:
-    return settings.kafka / "broker.log"
-
-
-def _pid_file(settings: Settings) -> Path:
-    return settings.kafka / "broker.pid"
-
-
-@contextmanager
-def _locked(settings: Settings) -> Iterator[None]:
-    """One start or stop at a time; a folder that cannot be written is told as such."""
-    try:
-        settings.kafka.mkdir(parents=True, exist_ok=True)
-        with (settings.kafka / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-    except OSError as error:
-        raise AdxError(
-            f"The broker's folder {settings.kafka} cannot be written: "
-            f"{error.strerror or os.strerror(error.errno or 0)}.",
-            remedy="Make it writable, free some disk space, or set ADX_HOME elsewhere.",
-            exit_code=ExitCode.UNAVAILABLE,
-        ) from error

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.catalog_problems import postgres_code
-from ingestion.servers.process import HOST, Server, ServerStatus, demand_free, loopback_port
+from ingestion.local_server import HOST, Server, ServerStatus, demand_free, loopback_port
 from ingestion.settings import Settings
 
 _NOBODY: Final = 65534

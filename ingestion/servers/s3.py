@@ -17,7 +17,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.s3 import s3_client
 from ingestion.lake.s3_environment import no_credentials, s3_endpoint, s3_region
 from ingestion.lake.storage import S3_SCHEME, is_remote
-from ingestion.servers.process import (
+from ingestion.local_server import (
     Server,
     ServerStatus,
     demand_free,

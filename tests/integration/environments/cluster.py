@@ -11,7 +11,7 @@ from pathlib import Path
 import pyspark
 import requests
 
-from ingestion.servers.process import HOST, Server, free_ports
+from ingestion.local_server import HOST, Server, free_ports
 
 WORKERS = 2
 _SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"

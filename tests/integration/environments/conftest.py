@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from ingestion.contracts import Contract, load_contract
 from ingestion.lake import Lake, raw_tables
+from ingestion.local_server import free_ports
 from ingestion.servers import start_postgres, start_s3, stop_postgres, stop_s3
-from ingestion.servers.process import free_ports
 from ingestion.settings import ENVIRONMENTS, Settings
 from tests.integration.environments.cluster import Cluster, running_cluster
 from tests.integration.environments.lakes import contracts

@@ -9,8 +9,8 @@ from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import BatchClaim, Lake
 from ingestion.lake.storage import storage_of
+from ingestion.local_server import free_ports
 from ingestion.servers import start_postgres, start_s3
-from ingestion.servers.process import free_ports
 from ingestion.settings import Settings
 from orchestration.checkup import checkup
 from tests.integration.environments.lakes import positions, rows_of

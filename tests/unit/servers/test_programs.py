@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.local_server import free_ports
 from ingestion.servers import start_s3
-from ingestion.servers.process import free_ports
 from ingestion.settings import Settings
 
 

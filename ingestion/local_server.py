@@ -1,7 +1,7 @@
 """A server process of ours that outlives the command which starts it.
 
-Its folder holds its data, `server.log` and `server.pid`. The pid file also holds the start time of
-the process, so that a pid that the system has given to somebody else meanwhile is never signalled.
+Its folder holds its data, its log and its pid file. The pid file also holds the start time of the
+process, so that a pid that the system has given to somebody else meanwhile is never signalled.
 """
 
 import fcntl
@@ -27,8 +27,6 @@ HOST: Final = "127.0.0.1"
 _LOG_BYTES: Final = 10 * 1024 * 1024
 _START_TIME_TOLERANCE: Final = 2.0
 """Seconds by which the reported start time of one process may differ when the clock is set."""
-_START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
 
 
@@ -57,13 +55,32 @@ class Server:
     Args:
         folder: Folder of its data, log and pid file.
         name: What it is, for messages.
+        stem: Name of its log and pid file.
+        mark: What stands in the command line of this server and of no other process.
+        start_seconds: How long it may take to answer.
+        stop_seconds: How long it may take to end.
+        remedy: What to do if it does not start, as the end of "Read <its log>".
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        stem: str = "server",
+        mark: str = "",
+        start_seconds: float = 60.0,
+        stop_seconds: float = 30.0,
+        remedy: str = "",
+    ) -> None:
         self.folder = folder
-        self.log = folder / "server.log"
+        self.log = folder / f"{stem}.log"
         self._name = name
-        self._pid_file = folder / "server.pid"
+        self._pid_file = folder / f"{stem}.pid"
+        self._mark = mark
+        self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
+        self._remedy = remedy
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -72,11 +89,19 @@ class Server:
         Raises:
             AdxError: The folder cannot be written.
         """
-        with storage_errors(self.folder):
+        try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "lock").open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
+            file = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise AdxError(
+                f"{self._name} cannot be used: its folder {self.folder} cannot be written: "
+                f"{error.strerror}.",
+                remedy="Make it writable, free some disk space, or set ADX_HOME elsewhere.",
+                exit_code=ExitCode.UNAVAILABLE,
+            ) from error
+        with file, storage_errors(self.folder):
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def process(self) -> psutil.Process | None:
         """The process, if the one that the pid file names is still that very process."""
@@ -84,8 +109,9 @@ class Server:
             record = json.loads(self._pid_file.read_text(encoding="utf-8"))
             process = psutil.Process(record["pid"])
             same = abs(process.create_time() - record["started"]) < _START_TIME_TOLERANCE
-            return process if same and _is_alive(process) else None
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, psutil.Error):
+            ours = any(self._mark in argument for argument in process.cmdline())
+            return process if same and ours and _is_alive(process) else None
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None
 
     def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> psutil.Process:
@@ -120,12 +146,12 @@ class Server:
         Raises:
             AdxError: Its process ends, or it does not answer in time.
         """
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + self._start_seconds
         while not ready():
             if not _is_alive(process):
                 raise self.failed("its process ended")
             if time.monotonic() > deadline:
-                raise self.failed(f"it did not answer within {_START_SECONDS:.0f} s")
+                raise self.failed(f"it did not answer within {self._start_seconds:.0f} s")
             time.sleep(_POLL_SECONDS)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> bool:
@@ -145,7 +171,7 @@ class Server:
 
     def _has_gone(self, process: psutil.Process) -> bool:
         """Whether it ends in time; a zombie, whose parent does not reap it, has ended, too."""
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         while _is_alive(process):
             if time.monotonic() > deadline:
                 return False
@@ -154,11 +180,13 @@ class Server:
 
     def failed(self, what: str) -> AdxError:
         """The error for a server that does not start."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing logged")
+        logged = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        lines = [line.strip() for line in reversed(logged.splitlines()) if line.strip()]
+        # Java logs where an exception came from below it.
+        reason = next((line for line in lines if "Exception" in line), (lines or ["no log"])[0])
         return AdxError(
-            f"{self._name} did not start: {what} ({last[:300]}).",
-            remedy=f"Read {self.log}.",
+            f"{self._name} did not start: {what} ({reason[:300]}).",
+            remedy=f"Read {self.log}{self._remedy}.",
             exit_code=ExitCode.UNAVAILABLE,
         )
 
@@ -193,16 +221,23 @@ def demand_free(port: int, setting: str) -> None:
     Raises:
         AdxError: Somebody does.
     """
+    if not is_free(port):
+        raise AdxError(
+            f"Port {port} on {HOST} is taken by another process.",
+            remedy=f"Stop that process, or set {setting} to a free port.",
+            exit_code=ExitCode.BUSY,
+        )
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError as error:
-            raise AdxError(
-                f"Port {port} on {HOST} is taken by another process.",
-                remedy=f"Stop that process, or set {setting} to a free port.",
-                exit_code=ExitCode.BUSY,
-            ) from error
+        except OSError:
+            return False
+    return True
 
 
 def free_ports(count: int) -> list[int]:
