@@ -28,6 +28,7 @@ from ingestion.adworld.exchange.hostile import HostileRecord, hostile_records
 from ingestion.adworld.exchange.wire import (
     EXTRA_FIELDS,
     RETYPED_FIELD,
+    SOURCE,
     avro_file,
     cut_off,
     records_of,
@@ -39,8 +40,6 @@ from ingestion.adworld.frames import Frame, Small
 from ingestion.adworld.ledger import Fate, LedgerPart
 from ingestion.adworld.program import F, sample, spread
 from ingestion.adworld.traffic import ADDED, LATE, OLD, shifted
-
-SOURCE = "exchange"
 
 AuctionTable = Literal["bid_requests", "bids", "wins", "billing_notices"]
 Flavour = Literal[

@@ -28,7 +28,7 @@ import numpy as np
 from ingestion.adworld.config import DAY_US, HOUR_US, SECOND_US, WorldConfig
 from ingestion.adworld.frames import Ints
 from ingestion.adworld.fx import seen
-from ingestion.adworld.key.auctions import Auctioned
+from ingestion.adworld.key.auctions import BILLIONTHS, Auctioned
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass, positions
 from ingestion.adworld.key.exact import Answer, answer, rounded
@@ -37,7 +37,6 @@ from ingestion.adworld.market import Row, polls
 from ingestion.adworld.traffic import CLEARING
 
 BASE = "EUR"
-BILLIONTHS = 1_000_000_000
 MILLIONTHS = 1_000_000
 
 Money = dict[tuple[int, str, str], Fraction]
