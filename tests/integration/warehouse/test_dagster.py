@@ -9,12 +9,13 @@ from orchestration.definitions import definitions_of
 from orchestration.defs.dates import EVENT_DATES, event_dates_asset
 from orchestration.defs.jobs import WAREHOUSE_JOB
 from orchestration.defs.upkeep import OLD_BUILDS, upkeep_assets
-from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset
+from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset, verified_asset
 from orchestration.lib.dagster_home import run_job
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build, open_session
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.store import Store
+from orchestration.warehouse.verdict import Verdict
 
 
 @dg.asset(key=["core", "fct_actions"])
@@ -155,6 +156,27 @@ def test_a_backfill_waits_for_another_process(world, settings, instance, monkeyp
     monkeypatch.setattr("orchestration.warehouse.build.build", busy_once)
     assert backfill(settings, instance, "2026-03-28", "2026-03-28").success
     assert len(tries) == 2
+
+
+def test_where_no_world_was_played_nothing_is_verified_and_nothing_fails(settings, instance):
+    result = dg.materialize([verified_asset(settings)], instance=instance)
+    assert result.success
+    assert result.get_asset_materialization_events() == result.get_asset_check_evaluations() == []
+
+
+def test_figures_are_proven_as_a_check_and_as_an_asset(settings, instance, monkeypatch):
+    (settings.world / "key").mkdir(parents=True)
+    monkeypatch.setattr(
+        "orchestration.warehouse.verify.verify", lambda _: Verdict(passed=7, failures=[])
+    )
+    asset = verified_asset(settings)
+    whole = dg.materialize([asset], instance=instance)
+    assert [found.passed for found in whole.get_asset_check_evaluations()] == [True]
+    assert len(whole.get_asset_materialization_events()) == 1
+    checks = dg.AssetSelection.checks(*asset.check_keys)
+    alone = dg.materialize([asset], instance=instance, selection=checks)
+    assert [found.passed for found in alone.get_asset_check_evaluations()] == [True]
+    assert alone.get_asset_materialization_events() == []
 
 
 def test_upkeep_measures_what_is_kept(world, settings, instance):
