@@ -6,9 +6,10 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table import CreateTableTransaction, StagedTable, Table
+from pyiceberg.table import CommitTableResponse, CreateTableTransaction, StagedTable, Table
 from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
 from ingestion.failpoints import failpoint
@@ -63,10 +64,33 @@ class LakeRestCatalog(RestCatalog):
             raise TableAlreadyExistsError(f"{identifier} was created meanwhile") from error
         return self.load_table(identifier)
 
-    def commit_table(self, *arguments: Any) -> Any:
-        """Commit, with the failpoint that other catalogs pass after they wrote the metadata file.
+    def commit_table(
+        self,
+        table: Table,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        """See `Catalog.commit_table`.
 
-        Here the server writes it and swaps, in one request.
+        A proxy on the way may send a request twice; then the commit is in, and the answer is the
+        refusal of the second one. To be believed it would cost the files of the first: pyiceberg
+        deletes its manifests, the fence its rows. So the table is asked.
         """
+        # Here the server writes the metadata file and swaps, in one request.
         failpoint("lake.before_swap")
-        return super().commit_table(*arguments)
+        try:
+            return super().commit_table(table, requirements, updates)
+        except CommitFailedException:
+            made = {
+                update.snapshot.snapshot_id
+                for update in updates
+                if isinstance(update, AddSnapshotUpdate)
+            }
+            if not made:
+                raise
+            now = self.load_table(table.name())
+            if not made <= {snapshot.snapshot_id for snapshot in now.snapshots()}:
+                raise
+            return CommitTableResponse(
+                metadata=now.metadata, metadata_location=now.metadata_location
+            )

@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 import pytest
+from pyiceberg.catalog.rest import RestCatalog
 
 from ingestion.contracts import Contract
 from ingestion.errors import AdxError
@@ -98,6 +99,26 @@ def test_a_package_that_meets_another_writer_is_stamped_again_or_refused(
     late = BatchClaim("fx", "load 2", follows="an earlier load")
     with pytest.raises(StalePlan):
         other.commit_rows(rates, rows_of(rates, 1, start=9), late)
+
+
+def test_a_refusal_of_a_commit_that_is_in_costs_no_file(
+    s3_settings: Settings, few_tables: None, rates: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a REST catalog behind a proxy that sends a request twice: the second conflicts."""
+    lake = Lake.open(s3_settings)
+    lake.ensure_tables()
+    real = RestCatalog.commit_table
+
+    def sent_twice(*arguments: Any) -> Any:
+        real(*arguments)
+        return real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RestCatalog, "commit_table", sent_twice)
+        result = lake.commit_rows(rates, rows_of(rates, SIZE), BatchClaim("fx", "load 1"))
+    assert (result.status, result.rows) == ("committed", SIZE)
+    assert lake.check_files(rates) == []
+    assert positions(lake, rates) == list(range(SIZE))
 
 
 def test_pins_name_states_that_stay_readable(
