@@ -144,12 +144,13 @@ def _advertisers(config: WorldConfig, day: int, rows: list[Row]) -> Iterator[Ans
     for polled in polls(config, day):
         if polled.table == "advertisers" and polled.bad is None and polled.row is not None:
             advertisers[polled.key[0]] = polled.row
-    matched: Counter[str] = Counter()
+    matched: list[Mapping[str, str | None]] = []
     for row in advertisers.values():
-        if len(by_permalink.get(row["crunchbase_permalink"], [])) == 1:
-            matched["permalink"] += 1
-        elif len(by_domain.get(row["website_domain"], [])) == 1:
-            matched["domain"] += 1
-    yield answer("matched_advertisers", {}, matched.total())
-    for way, count in matched.items():
-        yield answer("matched_advertisers", {"matched_by": way}, count)
+        for way, found in (
+            ("permalink", by_permalink.get(row["crunchbase_permalink"], [])),
+            ("domain", by_domain.get(row["website_domain"], [])),
+        ):
+            if len(found) == 1:
+                matched.append({"matched_by": way, "organization_id": found[0]})
+                break
+    yield from _counted("matched_advertisers", matched)

@@ -40,10 +40,15 @@ ACQUISITION_PRICES = Family(
 )
 
 MATCHED_ADVERTISERS = Family(
-    relation="(from core.dim_advertisers where is_current and organization_key is not null)",
+    relation="""(
+    select advertisers.organization_matched_by, organizations.organization_id
+    from core.dim_advertisers as advertisers
+    join core.dim_organizations as organizations using (organization_key)
+    where advertisers.is_current and organizations.is_current
+)""",
     measures={"matched_advertisers": "count(*)"},
-    dimensions={"matched_by": "organization_matched_by"},
-    grains=("total", "matched_by"),
+    dimensions={"matched_by": "organization_matched_by", "organization_id": "organization_id"},
+    grains=("total", "matched_by", "organization_id"),
 )
 
 FAMILIES = (

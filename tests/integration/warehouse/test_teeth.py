@@ -65,6 +65,7 @@ def test_an_untouched_platform_passes(proven):
     assert verdict.passed >= 120
 
 
+AN_ORGANIZATION = "(select max(organization_key) from core.dim_organizations)"
 MARTS = [
     ("core.fct_impressions", "set channel = 'none'", "channel = 'display'", "by channel"),
     ("core.fct_impressions", "set event_hour = 23 - event_hour", "true", "event_hour"),
@@ -129,6 +130,12 @@ MARTS = [
         "set organization_key = null",
         "organization_key is not null",
         "matched_advertisers in total",
+    ),
+    (
+        "core.dim_advertisers",
+        f"set organization_key = {AN_ORGANIZATION}",
+        f"is_current and organization_key <> {AN_ORGANIZATION}",
+        "matched_advertisers by organization_id",
     ),
 ]
 
