@@ -195,8 +195,15 @@ class Warehouse:
         }
 
     def invoke(self, *arguments: str, window: str | None) -> dbt.Outcome:
-        """Run a dbt command, whatever comes of it."""
-        return dbt.run(self.settings, arguments, database=self.file, window=window)
+        """Run a dbt command, whatever comes of it.
+
+        Every warehouse is at the same path while dbt runs: another path is another profile, and
+        dbt would parse the project again.
+        """
+        place = self.settings.home / "current"
+        place.unlink(missing_ok=True)
+        place.symlink_to(self.file.parent)
+        return dbt.run(self.settings, arguments, database=place / self.file.name, window=window)
 
     def build(self, window: str | None, *, tests: bool = True, full_refresh: bool = False) -> None:
         """Build seeds and models, with data tests or without; fail with what dbt said."""
