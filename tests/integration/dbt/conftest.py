@@ -235,19 +235,20 @@ class Warehouse:
         with self.connect() as connection:
             return connection.execute(sql).fetchall()
 
-    def tables(self) -> list[str]:
-        """Every table and view that dbt built, less the windows in staging."""
-        return [
-            f"{schema}.{table}"
-            for schema, table in self.query(
-                "select table_schema, table_name from information_schema.tables "
-                f"where table_schema in {BUILT_SCHEMAS} order by all"
-            )
-        ]
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All rows of every table and view that dbt built, less the windows in staging.
 
-    def rows(self, table: str) -> list[tuple[Any, ...]]:
-        """All rows of a table, in an order that depends on their content alone."""
-        return self.query(f"from {table} order by all")
+        They are in an order that depends on their content alone.
+        """
+        with self.connect() as connection:
+            names = connection.execute(
+                "select table_schema || '.' || table_name from information_schema.tables "
+                f"where table_schema in {BUILT_SCHEMAS} order by all"
+            ).fetchall()
+            return {
+                name: connection.execute(f"from {name} order by all").fetchall()
+                for (name,) in names
+            }
 
 
 @pytest.fixture(scope="session")

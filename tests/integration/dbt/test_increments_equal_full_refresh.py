@@ -457,27 +457,23 @@ def assert_same(expected: dict[str, Any], found: dict[str, Any]) -> None:
     assert not different
 
 
-def everything(warehouse: Any) -> dict[str, Any]:
-    return {table: warehouse.rows(table) for table in warehouse.tables()}
-
-
 def test_five_increments_equal_one_rebuild(incremented: Any, tmp_path: Path) -> None:
     rebuilt = incremented.without_models(tmp_path)
     rebuilt.build(rebuilt.window(None, 5), full_refresh=True)
 
-    assert_same(everything(rebuilt), everything(incremented))
+    assert_same(rebuilt.everything(), incremented.everything())
 
 
 def test_the_same_window_again_changes_nothing(incremented: Any) -> None:
-    before = everything(incremented)
+    before = incremented.everything()
 
     incremented.build(incremented.window(2, 5), tests=False)
 
-    assert_same(before, everything(incremented))
+    assert_same(before, incremented.everything())
 
 
 def test_dates_that_are_built_again_are_as_a_rebuild_makes_them(incremented: Any) -> None:
-    before = everything(incremented)
+    before = incremented.everything()
     manifest = json.loads((target_folder(incremented.settings) / "manifest.json").read_text())
     damaged = [
         (f"{node['schema']}.{node['name']}", node["config"]["partition_by"]["field"])
@@ -492,22 +488,22 @@ def test_dates_that_are_built_again_are_as_a_rebuild_makes_them(incremented: Any
                 f"insert into {table} from {table} where {column} = '2026-03-29' limit 1"
             )
     assert len(damaged) > 5
-    assert before != everything(incremented)
+    assert before != incremented.everything()
 
     newest = incremented.pin_number
     window = json.loads(incremented.window(newest, newest))
     again = {**window, "again": ["2026-03-28", "2026-03-29"]}
     incremented.build(json.dumps(again), tests=False)
 
-    assert_same(before, everything(incremented))
+    assert_same(before, incremented.everything())
 
 
 def test_without_a_window_everything_is_taken_and_nothing_changes(incremented: Any) -> None:
-    before = everything(incremented)
+    before = incremented.everything()
 
     incremented.build(None, tests=False)
 
-    assert_same(before, everything(incremented))
+    assert_same(before, incremented.everything())
 
 
 def test_what_came_late_is_counted_where_it_belongs(incremented: Any) -> None:

@@ -8,7 +8,8 @@ pytestmark = pytest.mark.xdist_group("dbt_macros")
 
 MODEL = (
     "{{ config(materialized=env_var('KIND', 'incremental'), "
-    "incremental_strategy=env_var('STRATEGY', 'append'), unique_key=env_var('KEY', 'a').split(',')) }} "
+    "incremental_strategy=env_var('STRATEGY', 'append'), "
+    "unique_key=env_var('KEY', 'a').split(',')) }} "
     "select {{ env_var('SELECTED', '1 as a, 2 as b') }} -- the last line"
 )
 
