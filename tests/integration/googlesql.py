@@ -8,8 +8,8 @@ compiled module in a cache folder and moves memory at once.
 import ctypes
 import datetime as dt
 import decimal
+import fcntl
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -75,10 +75,12 @@ class _Client(WasmClient):
         settings.preopen_dir(get_tzinfo_dir(), "/usr/share/zoneinfo")
         self.store = Store(engine)
         self.store.set_wasi(settings)
-        if not compiled.exists():
-            fresh = compiled.with_suffix(f".{os.getpid()}")
-            fresh.write_bytes(Module.from_file(engine, str(binary)).serialize())
-            fresh.replace(compiled)
+        with (cache / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one process compiles, others wait for it
+            if not compiled.exists():
+                fresh = compiled.with_suffix(".part")
+                fresh.write_bytes(Module.from_file(engine, str(binary)).serialize())
+                fresh.replace(compiled)
         self.module = Module.deserialize_file(engine, str(compiled))
         linker = Linker(engine)
         linker.define_wasi()
