@@ -45,7 +45,7 @@ demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
 test: setup ## Run the whole suite
 	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup
 
-test-fast: setup ## Run what needs no broker, no Spark and no whole build (under 3 minutes)
+test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)
 	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 20 minutes)

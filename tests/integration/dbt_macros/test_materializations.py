@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("dbt_macros")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_macros")]
 
 MODEL = (
     "{{ config(materialized=env_var('KIND', 'incremental'), "

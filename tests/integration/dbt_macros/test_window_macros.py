@@ -72,7 +72,7 @@ NEW_ORDERS = {
 }
 NEW_PRICES = {"from_seq": 1, "to_seq": 2, "min_effective_date": "2026-03-05"}
 
-pytestmark = pytest.mark.xdist_group("dbt_macros")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_macros")]
 
 
 @pytest.fixture(scope="session")
