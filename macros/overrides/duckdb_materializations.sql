@@ -5,39 +5,37 @@
     transaction replaces or extends the table where it stands: three statements.
 #}
 {% materialization table, adapter='duckdb' %}
-    {{- return(_materialize(replaces=true)) -}}
+    {{- return(_materialize(extends=false)) -}}
 {% endmaterialization %}
 
 
 {#
-    Strategies: `append`; `merge` by `unique_key`; and `replace_dates`: the rows of all
-    affected dates go, the rows that the model selected for them come. A date that ends up with no row
-    at all is emptied, too. The dates are those that the model declares in `meta.date_effects` (see
+    Strategies: `append`; `merge` by `unique_key`; and `replace_dates`: the rows of all affected
+    dates go, the rows that the model selected for them come. A date that ends up with no row at all is
+    emptied, too. The dates are those that the model declares in `meta.date_effects` (see
     `affected_dates`), on the column that it is partitioned by. BigQuery has the same under `merge`
     (without a key it only inserts) and `insert_overwrite`.
 #}
 {% materialization incremental, adapter='duckdb' %}
-    {%- set stored = load_cached_relation(this) -%}
-    {{- return(_materialize(
-        replaces=stored is none or not stored.is_table or should_full_refresh()
-    )) -}}
+    {{- return(_materialize(extends=true)) -}}
 {% endmaterialization %}
 
 
-{% macro _materialize(replaces) %}
+{% macro _materialize(extends) %}
     {%- set stored = load_cached_relation(this) -%}
     {%- set relation = this.incorporate(type='table') -%}
-    {%- if stored is not none and not stored.is_table -%}
+    {%- set is_stored = stored is not none and stored.is_table -%}
+    {%- if stored is not none and not is_stored -%}
         {%- do adapter.drop_relation(stored) -%}
     {%- endif -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {% call statement('main') -%}
-        {%- if replaces -%}
+        {%- if extends and is_stored and not should_full_refresh() -%}
+            {{ _extend_table(relation, config.get('incremental_strategy')) }}
+        {%- else -%}
             drop table if exists {{ relation }};
             {{ create_table_as(False, relation, compiled_code) }}
-        {%- else -%}
-            {{ _extend_table(relation, config.get('incremental_strategy')) }}
         {%- endif -%}
     {%- endcall %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
