@@ -48,6 +48,9 @@ def as_of(_dimension: Any, alias: str, *_: Any, **__: Any) -> str:
     return f"left join some_table as {alias}\n        on 1 = 1"
 
 
+pit_version = as_of
+
+
 def list_elements(_list: Any, alias: str) -> str:
     """Rows to join."""
     return f"some_table as {alias}"

@@ -74,21 +74,9 @@ hierarchy as (
         on stretches.campaign_hk = hub_campaign.campaign_hk
     inner join {{ ref('hub_advertiser') }} as hub_advertiser
         on stretches.advertiser_hk = hub_advertiser.advertiser_hk
-    left join {{ ref('sat_line_item__campaigns') }} as line_items
-        on
-            stretches.line_item_hk = line_items.line_item_hk
-            and stretches.line_item_hashdiff = line_items.line_item_hashdiff
-            and stretches.line_item_effective_from = line_items.effective_from
-    left join {{ ref('sat_campaign__campaigns') }} as campaigns
-        on
-            stretches.campaign_hk = campaigns.campaign_hk
-            and stretches.campaign_hashdiff = campaigns.campaign_hashdiff
-            and stretches.campaign_effective_from = campaigns.effective_from
-    left join {{ ref('sat_advertiser__campaigns') }} as advertisers
-        on
-            stretches.advertiser_hk = advertisers.advertiser_hk
-            and stretches.advertiser_hashdiff = advertisers.advertiser_hashdiff
-            and stretches.advertiser_effective_from = advertisers.effective_from
+    {{ pit_version(ref('sat_line_item__campaigns'), 'line_items', 'line_item', 'stretches') }}
+    {{ pit_version(ref('sat_campaign__campaigns'), 'campaigns', 'campaign', 'stretches') }}
+    {{ pit_version(ref('sat_advertiser__campaigns'), 'advertisers', 'advertiser', 'stretches') }}
     where stretches.valid_from < stretches.valid_to
 )
 

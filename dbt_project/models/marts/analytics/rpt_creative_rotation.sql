@@ -49,16 +49,9 @@ rotation as (
         on stretches.line_item_hk = hub_line_item.line_item_hk
     inner join {{ ref('hub_creative') }} as hub_creative
         on stretches.creative_hk = hub_creative.creative_hk
-    left join {{ ref('sat_line_item_creative__campaigns') }} as assignments
-        on
-            stretches.line_item_creative_hk = assignments.line_item_creative_hk
-            and stretches.line_item_creative_hashdiff = assignments.line_item_creative_hashdiff
-            and stretches.line_item_creative_effective_from = assignments.effective_from
-    left join {{ ref('sat_creative__campaigns') }} as creatives
-        on
-            stretches.creative_hk = creatives.creative_hk
-            and stretches.creative_hashdiff = creatives.creative_hashdiff
-            and stretches.creative_effective_from = creatives.effective_from
+    {{ pit_version(ref('sat_line_item_creative__campaigns'), 'assignments',
+                   'line_item_creative', 'stretches') }}
+    {{ pit_version(ref('sat_creative__campaigns'), 'creatives', 'creative', 'stretches') }}
     where stretches.valid_from < stretches.valid_to
 )
 
