@@ -182,6 +182,24 @@ def test_a_killed_run_alerts_with_what_became_of_its_process(settings, instance,
     assert details["steps"] == {}
 
 
+def test_a_run_that_was_found_dead_twice_alerts_once(settings, instance):
+    run = instance.create_run_for_job(broken_job(), status=DagsterRunStatus.STARTED)
+    found = [
+        instance.report_run_failed(run, f"Seen by {who}.") for who in ("code server", "daemon")
+    ]
+    for event in found:
+        context = dg.build_run_status_sensor_context(
+            sensor_name="failed_runs_sensor",
+            dagster_instance=instance,
+            dagster_run=run,
+            dagster_event=event,
+        ).for_run_failure()
+        sensors.failed_runs_sensor(settings)(context)
+
+    ((_, details),) = alerts(settings)
+    assert "Seen by code server." in details["message"]
+
+
 def test_a_failed_check_alerts_once_and_again_when_it_fails_anew(settings, instance):
     verdicts = [False]
 
