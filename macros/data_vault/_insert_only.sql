@@ -9,21 +9,31 @@
 with incoming as (
     {{- _union_of_sources(macro_name, sources, columns, required) }}
 ),
+{%- if is_incremental() %}
+
+stored_keys as (
+    select {{ keys | join(', ') }}
+    from {{ this }} as stored
+    where {{ stored_where }}
+),
+
+{#- Before the window, because most rows are known; and by a left join: DuckDB gathers and groups the
+    rows of a filtered relation before it compares them by `not exists`. #}
+new_rows as (
+    select incoming.*
+    from incoming
+    left join stored_keys on {{ _same(keys, 'incoming', 'stored_keys') }}
+    where stored_keys.{{ keys[0] }} is null
+),
+{%- endif %}
 
 first_rows as (
     select *
-    from incoming
+    from {{ 'new_rows' if is_incremental() else 'incoming' }}
     qualify row_number() over (
         partition by {{ keys | join(', ') }}
         order by {{ load_order | join(', ') }}
     ) = 1
-    {%- if ghost %}
-    union all
-    select
-        {%- for name in names %}
-        {{ ghost.get(name, 'null') }} as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    {%- endif %}
 )
 
 select
@@ -31,14 +41,8 @@ select
     {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
 from first_rows
-{%- if is_incremental() %}
-where not exists (
-    select 1
-    from {{ this }} as stored
-    where
-        {{ _same(keys, 'stored', 'first_rows') }}
-        and ({{ stored_where }})
-)
+{%- if ghost %}
+{{- _ghost_row(names, ghost, keys[0]) }}
 {%- endif %}
 {% endmacro %}
 

@@ -13,17 +13,15 @@ versions as (
     select incoming.*
     from incoming
     {%- if is_incremental() %}
-    where not exists (
-        select 1
-        from {{ stored }} as stored
-        where
+    left join {{ stored }} as stored
+        on
             {{ _same(keys + [hashdiff], 'stored', 'incoming') }}
             and stored.{{ effective_from }} is not distinct from incoming.{{ effective_from }}
-    )
+    where stored.{{ keys[0] }} is null
     {%- endif %}
     qualify row_number() over (
-        partition by {{ by_key }}, {{ hashdiff }}, {{ effective_from }}
-        order by {{ order }}
+        partition by {{ _of('incoming', keys + [hashdiff, effective_from]) }}
+        order by {{ _of('incoming', load_order) }}
     ) = 1
 )
 {%- else %}
@@ -31,16 +29,14 @@ versions as (
 deliveries as (
     select
         {%- for name in names %}
-        {{ name }},
+        incoming.{{ name }},
         {%- endfor %}
         1 as is_incoming
     from incoming
     {%- if is_incremental() %}
-    where not exists (
-        select 1
-        from {{ stored }} as stored
-        where {{ _same(keys + [hashdiff, load_datetime], 'stored', 'incoming') }}
-    )
+    left join {{ stored }} as stored
+        on {{ _same(keys + [hashdiff, load_datetime], 'stored', 'incoming') }}
+    where stored.{{ keys[0] }} is null
     union all
     select
         {%- for name in names %}
