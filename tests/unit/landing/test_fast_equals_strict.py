@@ -1,6 +1,8 @@
 """The vectorised path accepts only what the strict parser accepts, with the same values."""
 
+import random
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,7 @@ from ingestion.landing.predicates import pads
 from ingestion.landing.rows import accepted_rows, body_schema, strict_rows
 from ingestion.landing.strict import judge_json
 from ingestion.landing.utf8 import decode
+from ingestion.landing.values import EARLIEST, LATEST
 
 TABLES = ("ad_events.events", "user_events.events", "adserver.impressions", "fx.rates")
 
@@ -121,6 +124,35 @@ def test_usual_ways_to_write_a_record_do_not_need_the_strict_parser(
 ) -> None:
     _, accepted = look_at(make_context("fx.rates"), [written], look)
     assert accepted.tolist() == [True]
+
+
+_FIRST, _END = EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None)
+_DAY = timedelta(days=1)
+
+
+@given(
+    moments=st.lists(st.datetimes(_FIRST - 2 * _DAY, _END + 2 * _DAY), min_size=20),
+    seed=st.integers(0, 2**32),
+)
+@thorough
+def test_every_offset_gives_the_moment_of_the_strict_parser(
+    moments: list[datetime], seed: int, make_context: Callable
+) -> None:
+    context, pick = make_context("user_events.events"), random.Random(seed)
+    values: list[bytes | None] = []
+    for moment in [_FIRST, _END - timedelta(microseconds=1), _END, *moments]:
+        sign, minutes = pick.choice("+-"), pick.choice((0, 1, 59, 60, 330, 14 * 60, 24 * 60 - 1))
+        offset = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+        texts = (f"{moment.isoformat()}{offset}", f"{moment.isoformat()}Z")
+        values += [b'{"timestamp":"%s"}' % text.encode() for text in texts]
+    expected = strict_table(context, values)
+    rows, accepted = look_at(context, values, Look.PLAIN)
+    # Only what is written with another year's date is left to the strict parser.
+    good = [row["event_datetime"] is not None for row in expected.to_pylist()]
+    wanted = [fine and b':"2' in value for fine, value in zip(good, values, strict=True) if value]
+    assert accepted.tolist() == wanted
+    places = np.flatnonzero(accepted)
+    assert rows.take(places).equals(expected.take(pa.array(places)))
 
 
 def test_explicit_nulls_do_not_need_the_strict_parser(make_context: Callable) -> None:
