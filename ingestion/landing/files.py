@@ -8,8 +8,10 @@ from typing import NoReturn
 
 from ingestion.errors import AdxError, ExitCode
 
-PIECE_BYTES = 8 * 1024 * 1024
-"""Decompressed bytes that are held at a time, beside the record that is under way."""
+PIECE_BYTES = 32 * 1024 * 1024
+"""Decompressed bytes that are held at a time, beside the record that is under way.
+
+A query of a wide contract takes 20 ms to plan: with pieces of 8 MiB, a fourth of its time."""
 
 
 def pieces(path: Path, source_file: str) -> Iterator[bytes]:

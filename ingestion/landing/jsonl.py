@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.contracts import raw_schema
 from ingestion.landing.context import LandingContext
@@ -31,25 +33,29 @@ def land_jsonl_file(context: LandingContext, path: Path, source_file: str) -> It
     """
     line = 1
     for lines in _lines(path, source_file):
-        numbers = pa.array(range(line, line + len(lines)), pa.int64())
+        numbers = pa.array(np.arange(line, line + len(lines)))
         lineage = pa.table(
             {"_source_file": pa.repeat(source_file, len(lines)), "_source_line": numbers}
         )
-        yield land_json(context, pa.array(lines, pa.binary()), lineage)
+        yield land_json(context, lines, lineage)
         line += len(lines)
     if line == 1:
         yield raw_schema(context.contract).empty_table()
 
 
-def _lines(path: Path, source_file: str) -> Iterator[list[bytes]]:
+def _lines(path: Path, source_file: str) -> Iterator[pa.Array]:
     rest: list[bytes] = []
     for piece in pieces(path, source_file):
-        first, *more = piece.split(b"\n")
-        rest.append(first)
-        if more:
-            lines = [b"".join(rest), *more]
-            rest = [lines.pop()]
-            yield lines
+        end = piece.rfind(b"\n")
+        if end < 0:
+            rest.append(piece)
+            continue
+        yield _split(b"".join([*rest, piece[:end]]))
+        rest = [piece[end + 1 :]]
     last = b"".join(rest)
     if last:
-        yield [last]
+        yield _split(last)
+
+
+def _split(lines: bytes) -> pa.Array:
+    return pc.split_pattern(pa.array([lines], pa.large_binary()), "\n").flatten()
