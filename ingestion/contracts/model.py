@@ -156,6 +156,11 @@ class Field:
         return field
 
     @property
+    def is_pseudonymised(self) -> bool:
+        """Whether a pseudonym of the value is written."""
+        return self.pii in {"id", "ip"} or self.pseudonym is not None
+
+    @property
     def is_personal(self) -> bool:
         """Whether it, or anything in it, may speak of a person."""
         own = self.pii is not None or self.pseudonym is not None or bool(self.personal)

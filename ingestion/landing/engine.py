@@ -9,22 +9,19 @@ import pyarrow as pa
 _local = threading.local()
 
 
-def run(sql: str, records: pa.Table, parameters: dict[str, object], *, threads: int) -> pa.Table:
+def run(sql: str, records: pa.Table, *, threads: int) -> pa.Table:
     """Run a query over `records`, in memory, and give back its rows in their order.
 
     Args:
         sql: The query; its input is the table `records`.
         records: The input.
-        parameters: Named parameters; keys go here, so that no error message can hold them.
         threads: Threads DuckDB may use.
     """
-    # DuckDB refuses a parameter that the query has no use for: a contract without identifiers.
-    used = {name: value for name, value in parameters.items() if f"${name}" in sql}
     connection = _connection()
     connection.execute(f"set threads = {threads}")
     connection.register("records", records)
     try:
-        return connection.execute(sql, used).to_arrow_table()
+        return connection.execute(sql).to_arrow_table()
     finally:
         connection.unregister("records")
 

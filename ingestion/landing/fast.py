@@ -50,8 +50,7 @@ def json_query(contract: Contract, look: Look) -> str:
 
     Its input `records` has `record` (text) and `event_id` (of the record header). Its output has
     what `rows.accepted_rows` takes: whether the record holds nothing but what is declared, whether
-    its declared values keep the contract, and what `tree.columns` selects. Its parameters are the
-    pads of the pseudonym key.
+    its declared values keep the contract, and what `tree.columns` selects.
     """
     return _Query(contract, escaped=look is Look.ESCAPED).sql()
 

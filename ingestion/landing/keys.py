@@ -12,7 +12,7 @@ import hmac
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +24,7 @@ from ingestion.errors import AdxError, ExitCode
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_BLOCK_BYTES = 64
 _PSEUDONYM = "pseudonym.key"
 
 
@@ -185,6 +186,23 @@ class KeyStore:
 def hmac_hex(key: bytes, value: str) -> str:
     """HMAC-SHA-256 of a text in hex: the pseudonym that stands for it (RFC 2104)."""
     return hmac.digest(key, value.encode(), hashlib.sha256).hex()
+
+
+def hmac_hexes(key: bytes, values: Iterable[str | None]) -> list[str | None]:
+    """The pseudonyms of many texts; null stays null.
+
+    From the hash itself: OpenSSL 3 takes longer to set an HMAC up than to compute it.
+
+    Args:
+        key: A key of at most one block.
+        values: The texts.
+    """
+    block, sha = key.ljust(_BLOCK_BYTES, b"\0"), hashlib.sha256
+    inner, outer = bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+    return [
+        None if value is None else sha(outer + sha(inner + value.encode()).digest()).hexdigest()
+        for value in values
+    ]
 
 
 def _fingerprint(key: bytes) -> str:

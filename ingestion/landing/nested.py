@@ -21,6 +21,7 @@ from ingestion.contracts.schema import column_schema
 from ingestion.landing import engine, predicates
 from ingestion.landing.context import LandingContext
 from ingestion.landing.json_text import is_json_object, without_personal
+from ingestion.landing.pseudonyms import pseudonymised
 from ingestion.landing.rows import Mask, accepted_rows
 from ingestion.landing.tree import (
     IS_FITTING,
@@ -103,7 +104,6 @@ class _Level:
         self.found = engine.run(
             _query(fields, contract),
             pa.table(self._inputs),
-            predicates.pads(context.keys.pseudonym_key()),
             threads=context.threads,
         )
         for name, array in self._apart.items():
@@ -201,11 +201,12 @@ class _Elements:
             names = [child.name for child in elements.type]
             fields, arrays = items.fields, dict(zip(names, elements.flatten(), strict=True))
         level = _Level(context, fields, arrays, len(elements))
-        whole = level.found[IS_FITTING].to_numpy()
+        found = pseudonymised(level.root, level.found, context.keys.pseudonym_key())
+        whole = _mask(found[IS_FITTING])
         self.fits: Mask = level.fits & whole & _mask(elements.is_valid())
         self.drifts = level.drifts
         self.longest = level.longest
-        columns = assembled(level.root, level.found)
+        columns = assembled(level.root, found)
         if items.type == "struct":
             members = [columns[child.name].cast(child.type) for child in kind]
             self.values = pa.StructArray.from_arrays(members, fields=list(kind))

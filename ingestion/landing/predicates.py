@@ -1,15 +1,14 @@
 """The contract's value rules and privacy rules as DuckDB expressions over the text of a value.
 
 They are the vectorised twins of `values.py` and `privacy.py`. A rule may say no to a value that
-is allowed (IPv6, a timestamp in small letters): then the strict parser decides. It never says yes
-to one that is not. Every condition is false for a value that breaks it, and true **or null**
-otherwise, so that a missing value needs no extra test.
+is allowed (a timestamp in small letters): then the strict parser decides. It never says yes to one
+that is not. Every condition is false for a value that breaks it, and true **or null** otherwise,
+so that a missing value needs no extra test. Identifiers and addresses leave the query as they
+came, and `pseudonyms.py` replaces them; it also judges what may be IPv6.
 """
 
 from ingestion.contracts import Field
 from ingestion.landing.values import EARLIEST, LATEST
-
-PAD_PARAMETERS = ("inner_pad", "outer_pad")
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
@@ -77,7 +76,7 @@ def rules(field: Field, text: str, typed: str, quote: str = "") -> list[str]:
     if field.min_length:
         conditions.append(f"length({text}) >= {field.min_length + 2 * len(quote)}")
     if field.pii == "ip":
-        conditions.append(_matches(text, _IPV4, quote))
+        conditions.append(f"{_matches(text, _IPV4, quote)} or contains({text}, ':')")
     return conditions
 
 
@@ -120,45 +119,21 @@ def _form(field: Field, text: str, typed: str, quote: str) -> list[str]:
 
 def implies_text(field: Field) -> bool:
     """Whether the rules of a field, given with quotes, hold for nothing but a text."""
-    return field.type in {"enum", "uuid", "ts", "date", "dec"} or field.pii == "ip"
+    return field.type in {"enum", "uuid", "ts", "date", "dec"}
 
 
-def columns(field: Field, typed: str, consent: str | None) -> list[tuple[str, str]]:
-    """The raw columns of a field, personal data replaced: name and expression.
+def kept(field: Field, typed: str, consent: str | None) -> str:
+    """What of a value leaves the query.
 
     Args:
         field: The declared field; not a struct.
         typed: SQL expression of its typed value.
         consent: SQL condition under which it may be kept; None for always.
     """
-    kept = typed if consent is None else f"case when {consent} then {typed} end"
-    made = [(field.column, kept)]
-    match field.pii:
-        case "id":
-            made = [(field.column, pseudonym(kept))]
-        case "url":
-            made = [(field.column, f"split_part(split_part({kept}, '?', 1), '#', 1)")]
-        case "ip":
-            made = [
-                (field.column, pseudonym(kept)),
-                (f"{field.column}_prefix", f"rtrim({kept}, '0123456789') || '0/24'"),
-            ]
-    if field.pseudonym is not None:
-        made.append((field.pseudonym, pseudonym(kept)))
-    return made
-
-
-def pseudonym(text: str) -> str:
-    """HMAC-SHA-256 in hex of a text (RFC 2104), from the key's pads as parameters."""
-    inner, outer = PAD_PARAMETERS
-    return f"sha256(${outer}::blob || unhex(sha256(${inner}::blob || encode({text}))))"
-
-
-def pads(key: bytes) -> dict[str, object]:
-    """The two pads of an HMAC key of at most one block (RFC 2104)."""
-    block = key.ljust(64, b"\0")
-    inner, outer = PAD_PARAMETERS
-    return {inner: bytes(b ^ 0x36 for b in block), outer: bytes(b ^ 0x5C for b in block)}
+    allowed = typed if consent is None else f"case when {consent} then {typed} end"
+    if field.pii == "url":
+        return f"split_part(split_part({allowed}, '?', 1), '#', 1)"
+    return allowed
 
 
 def _matches(text: str, pattern: str, quote: str) -> str:

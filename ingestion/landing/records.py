@@ -11,7 +11,6 @@ from ingestion.contracts import raw_schema
 from ingestion.landing import engine
 from ingestion.landing.context import LandingContext
 from ingestion.landing.fast import Look, json_query
-from ingestion.landing.predicates import pads
 from ingestion.landing.rows import (
     Mask,
     accepted_rows,
@@ -101,7 +100,6 @@ def _look(
     found = engine.run(
         json_query(context.contract, look),
         records,
-        pads(context.keys.pseudonym_key()),
         threads=context.threads,
     )
     rows, doubtful, drifting = accepted_rows(context, found)

@@ -12,8 +12,9 @@ from ingestion.contracts import Contract, raw_schema
 from ingestion.contracts.schema import TIMESTAMP, lineage_schema, partition_column
 from ingestion.landing.context import LandingContext
 from ingestion.landing.privacy import to_columns
+from ingestion.landing.pseudonyms import pseudonymised
 from ingestion.landing.strict import dump_json
-from ingestion.landing.tree import IS_FITTING, IS_WHOLE, assemble
+from ingestion.landing.tree import IS_FITTING, IS_WHOLE, assemble, tree
 from ingestion.landing.verdict import Verdict
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -93,6 +94,7 @@ def accepted_rows(context: LandingContext, found: pa.Table) -> tuple[pa.Table, M
         right values in all declared fields, if the record is a clean document.
     """
     schema = body_schema(context.contract)
+    found = pseudonymised(tree(context.contract), found, context.keys.pseudonym_key())
     is_fitting = found[IS_FITTING].to_numpy()
     doubtful = ~(is_fitting & found[IS_WHOLE].to_numpy())
     made = assemble(context.contract, found)

@@ -34,7 +34,6 @@ def accept_texts(context: LandingContext, texts: list[pa.Array]) -> tuple[pa.Tab
     found = engine.run(
         _query(context.contract),
         records,
-        predicates.pads(context.keys.pseudonym_key()),
         threads=context.threads,
     )
     rows, doubtful, _ = accepted_rows(context, found)

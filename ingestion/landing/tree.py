@@ -186,7 +186,7 @@ def _there(member: Leaf | Node, column: str) -> str:
 
 
 def columns(root: Node, quoted_column: str | None) -> list[str]:
-    """The select list of what raw columns are made of: the columns of each leaf, structs as flags.
+    """The select list of what raw columns are made of: a column for each leaf, structs as flags.
 
     DuckDB would copy every text of a struct to make it null, where Arrow needs a bit: so leaves
     leave the query one by one, and `assemble` puts them together. It also takes quotes off texts
@@ -204,19 +204,16 @@ def columns(root: Node, quoted_column: str | None) -> list[str]:
             name = f"{leaf.number}{_IN_QUOTES}{leaf.field.column}"
             selected.append(f'{quoted_column}{leaf.number} as "{name}"')
         else:
-            selected += [
-                f'{expression} as "{leaf.named(name)}"'
-                for name, expression in _leaf_columns(root, leaf)
-            ]
+            selected.append(f'{_kept(root, leaf)} as "{leaf.named(leaf.field.column)}"')
     return [*selected, *(node.present for node in root.nodes)]
 
 
-def _leaf_columns(root: Node, leaf: Leaf) -> list[tuple[str, str]]:
+def _kept(root: Node, leaf: Leaf) -> str:
     consent = None
     if leaf.field.consent is not None:
         path = (*leaf.path[:-1], *leaf.field.consent.split("."))
         consent = next(other.typed for other in root.leaves if other.path == path)
-    return predicates.columns(leaf.field, leaf.typed, consent)
+    return predicates.kept(leaf.field, leaf.typed, consent)
 
 
 def assemble(contract: Contract, found: pa.Table) -> dict[str, pa.Array]:

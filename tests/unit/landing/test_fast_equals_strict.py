@@ -1,5 +1,6 @@
 """The vectorised path accepts only what the strict parser accepts, with the same values."""
 
+import json
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingestion.adworld.hostile import file_impression
 from ingestion.landing import LandingContext, engine, land_json, records
 from ingestion.landing.fast import Look, json_query
-from ingestion.landing.predicates import pads
 from ingestion.landing.rows import accepted_rows, body_schema, strict_rows
 from ingestion.landing.strict import judge_json
 from ingestion.landing.utf8 import decode
@@ -45,7 +46,6 @@ def look_at(
     found = engine.run(
         json_query(context.contract, look),
         pa.table({"record": texts, "event_id": pa.nulls(len(values), pa.string())}),
-        pads(context.keys.pseudonym_key()),
         threads=1,
     )
     rows, doubtful, _ = accepted_rows(context, found)
@@ -153,6 +153,40 @@ def test_every_offset_gives_the_moment_of_the_strict_parser(
     assert accepted.tolist() == wanted
     places = np.flatnonzero(accepted)
     assert rows.take(places).equals(expected.take(pa.array(places)))
+
+
+_ADDRESSES = st.one_of(
+    st.ip_addresses().map(str),
+    st.ip_addresses(v=6).map(lambda address: address.exploded.upper()),
+    st.text("0123456789abcdefF:.%/ [{", max_size=45),
+)
+
+
+@given(addresses=st.lists(_ADDRESSES, min_size=10))
+@thorough
+def test_every_address_is_judged_and_replaced_as_by_the_strict_parser(
+    addresses: list[str], make_context: Callable
+) -> None:
+    context = make_context("adserver.impressions")
+    usual = ["203.0.113.9", "::", "::1", "2001:DB8::0001", "::ffff:1.2.3.4", "1.2.3.4:80", ":"]
+    values: list[bytes | None] = [
+        json.dumps(file_impression(1) | {"ip": address}, separators=(",", ":")).encode()
+        for address in [*usual, *addresses]
+    ]
+    expected = strict_table(context, values)
+    rows, accepted = look_at(context, values, Look.PLAIN)
+    assert accepted.tolist() == [ip is not None for ip in expected["ip"].to_pylist()]
+    places = np.flatnonzero(accepted)
+    assert rows.take(places).equals(expected.take(pa.array(places)))
+
+
+@pytest.mark.parametrize("ip", [b'{"::1":1}', b'["::1"]', b'{":":":"}', b"11"])
+def test_what_is_no_text_is_no_address(ip: bytes, make_context: Callable) -> None:
+    record = json.dumps(file_impression(1) | {"ip": "X"}, separators=(",", ":")).encode()
+    _, accepted = look_at(
+        make_context("adserver.impressions"), [record.replace(b'"X"', ip)], Look.PLAIN
+    )
+    assert accepted.tolist() == [False]
 
 
 def test_explicit_nulls_do_not_need_the_strict_parser(make_context: Callable) -> None:
