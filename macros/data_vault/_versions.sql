@@ -50,38 +50,39 @@ deliveries as (
 
 {#- A row that repeats the one right before it in the same load says nothing. #}
 timeline as (
-    select *
-    from deliveries
-    qualify
+    select
+        *,
         lag({{ hashdiff }}) over (
             partition by {{ by_key }} order by {{ order }}, is_incoming
-        ) is distinct from {{ hashdiff }}
+        ) is distinct from {{ hashdiff }} as is_change
+    from deliveries
+    qualify
+        is_change
         or lag({{ load_datetime }}) over (
             partition by {{ by_key }} order by {{ order }}, is_incoming
         ) is distinct from {{ load_datetime }}
 ),
 
-repeated_keys as (
-    select distinct {{ by_key }}
-    from timeline
-    group by {{ by_key }}, {{ hashdiff }}, {{ load_datetime }}
-    having count(*) > 1
-),
-
 changes as (
     select *
     from timeline
-    where not exists (select 1 from repeated_keys where {{ _same(keys, 'repeated_keys', 'timeline') }})
-    qualify
-        lag({{ hashdiff }}) over (
-            partition by {{ by_key }} order by {{ order }}, is_incoming
-        ) is distinct from {{ hashdiff }}
+    where is_incoming = 1 and is_change
+),
+
+{#- Only keys that change can have versions. #}
+repeated_keys as (
+    select distinct {{ by_key }}
+    from timeline
+    where exists (select 1 from changes where {{ _same(keys, 'changes', 'timeline') }})
+    group by {{ by_key }}, {{ hashdiff }}, {{ load_datetime }}
+    having count(*) > 1
 ),
 {{ _repeated_changes(names, keys, hashdiff, load_datetime, order) }}
 versions as (
     select {{ names | join(', ') }}
     from changes
-    where is_incoming = 1
+    where
+        not exists (select 1 from repeated_keys where {{ _same(keys, 'repeated_keys', 'changes') }})
     union all
     select {{ names | join(', ') }}
     from repeated_changes
