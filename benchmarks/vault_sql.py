@@ -11,6 +11,7 @@ Carrier = Literal["uuid", "text"]
 """How DuckDB carries an MD5: as the 128 bits it is, or as its 32 hex digits."""
 
 LOAD_ORDER: Final = "load_pin, source_rank, ingest_seq, position_major, position_minor"
+LOADED: Final = "load_datetime, record_source"
 TABLES: Final = {
     "hub_user": "user_hk, user_bk",
     "link_user_campaign": "user_campaign_hk, user_hk, campaign_hk",
@@ -54,8 +55,8 @@ def create(connection: duckdb.DuckDBPyConnection, carrier: Carrier) -> None:
     """Make the empty tables of the vault by hand."""
     key = "uuid" if carrier == "uuid" else "varchar"
     order = (
-        "load_datetime timestamp, load_pin integer, source_rank integer, ingest_seq bigint,"
-        " position_major varchar, position_minor bigint"
+        "load_datetime timestamp, record_source varchar, load_pin integer, source_rank integer,"
+        " ingest_seq bigint, position_major varchar, position_minor bigint"
     )
     for table, columns in TABLES.items():
         typed = ", ".join(f"{name} {_type(name, key)}" for name in columns.split(", "))
@@ -75,6 +76,7 @@ def stage(connection: duckdb.DuckDBPyConnection, carrier: Carrier) -> None:
         create or replace table stg as
         select
             *,
+            'bench' as record_source,
             {_md5("event_id", carrier)} as event_hk,
             {_md5("user_id", carrier)} as user_hk,
             {_md5("campaign_id", carrier)} as campaign_hk,
@@ -86,12 +88,15 @@ def stage(connection: duckdb.DuckDBPyConnection, carrier: Carrier) -> None:
 
 
 def load(connection: duckdb.DuckDBPyConnection, day: str) -> None:
-    """Load hub, link, satellite and events as one would write it by hand."""
+    """Load hub, link, satellite and events as one would write it by hand.
+
+    What was loaded already adds nothing here either: a key, or a version of the same load time.
+    """
     order = f"order by {LOAD_ORDER}"
     connection.execute(
         f"""
         insert into hub_user
-        select user_hk, user_id, load_datetime, {LOAD_ORDER} from stg
+        select user_hk, user_id, {LOADED}, {LOAD_ORDER} from stg
         where not exists (select 1 from hub_user as old where old.user_hk = stg.user_hk)
         qualify row_number() over (partition by user_hk {order}) = 1
         """
@@ -99,7 +104,7 @@ def load(connection: duckdb.DuckDBPyConnection, day: str) -> None:
     connection.execute(
         f"""
         insert into link_user_campaign
-        select user_campaign_hk, user_hk, campaign_hk, load_datetime, {LOAD_ORDER} from stg
+        select user_campaign_hk, user_hk, campaign_hk, {LOADED}, {LOAD_ORDER} from stg
         where not exists (
             select 1 from link_user_campaign as old
             where old.user_campaign_hk = stg.user_campaign_hk
@@ -120,6 +125,12 @@ def load(connection: duckdb.DuckDBPyConnection, day: str) -> None:
 
         changes as (
             select stg.* from stg
+            where not exists (
+                select 1 from sat_user as old
+                where old.user_hk = stg.user_hk
+                    and old.hashdiff = stg.hashdiff
+                    and old.load_datetime = stg.load_datetime
+            )
             qualify lag(hashdiff) over (partition by user_hk {order}) is distinct from hashdiff
         ),
 
@@ -132,7 +143,7 @@ def load(connection: duckdb.DuckDBPyConnection, day: str) -> None:
             left join newest on newest.user_hk = changes.user_hk
         )
 
-        select user_hk, hashdiff, device, country, load_datetime, {LOAD_ORDER}
+        select user_hk, hashdiff, device, country, {LOADED}, {LOAD_ORDER}
         from versions
         where number > 1 or hashdiff is distinct from newest_hashdiff
         """
@@ -142,7 +153,7 @@ def load(connection: duckdb.DuckDBPyConnection, day: str) -> None:
         insert into nhl_event
         select
             event_hk, user_hk, campaign_hk, event_date, event_id, price_micros,
-            load_datetime, {LOAD_ORDER}
+            {LOADED}, {LOAD_ORDER}
         from stg
         where not exists (
             select 1 from nhl_event as old
@@ -155,13 +166,16 @@ def load(connection: duckdb.DuckDBPyConnection, day: str) -> None:
 
 
 def write_project(folder: Path) -> None:
-    """A dbt project of its own that installs the vault macros, as another company would."""
+    """A dbt project of its own with the vault macros, and the materializations that ours run in."""
+    macros = ("data_vault", "cross_db", "overrides")
+    folders = "\n".join(f'  - "{PROJECT_ROOT}/macros/{name}"' for name in macros)
     files = {
         "dbt_project.yml": f"""\
 name: vault_bench
 version: "1.0.0"
 profile: vault_bench
-macro-paths: ["{PROJECT_ROOT}/macros/data_vault", "{PROJECT_ROOT}/macros/cross_db"]
+macro-paths:
+{folders}
 models:
   vault_bench:
     +materialized: incremental
