@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from orchestration.warehouse.chain.link import Link, content_of
 
+BILLING_DELAY_DAYS = 7
+"""How far a billing notice may lie behind its impression, and the impression behind its win."""
+
 _FAR = "(abs(date_diff('day', other.event_date, own.event_date)) > 1)"
 
 
@@ -145,12 +148,12 @@ def sums() -> Iterator[Link]:
     yield Link(
         "billed impressions of core.fct_impressions in finance.fct_line_item_billing_daily",
         ("media_cost",),
-        """
+        f"""
         select bought.line_item_key || ' ' || wins.currency_code as place,
             [(sum(wins.clearing_price_micros)::decimal(38, 0) / 1000000000)
                 ::decimal(38, 9)::varchar] as content
         from (
-            select impressions.line_item_key, claims.bid_id
+            select impressions.line_item_key, impressions.event_date, claims.bid_id
             from core.fct_impressions as impressions
             join (
                 select impression_id, bid_id from raw_vault.nhl_impression__ad_events
@@ -160,13 +163,18 @@ def sums() -> Iterator[Link]:
                     select impression_id from raw_vault.nhl_impression__ad_events
                 )
             ) as claims using (impression_id)
+            join raw_vault.nhl_billing_notice__exchange as notices using (bid_id)
+            where date_diff('day', impressions.event_date, notices.event_date)
+                between -1 and {BILLING_DELAY_DAYS}
             qualify row_number() over (
                 partition by claims.bid_id order by impressions.event_at, impression_id
             ) = 1
         ) as bought
         join raw_vault.nhl_win__exchange as wins using (bid_id)
-        join raw_vault.nhl_billing_notice__exchange as notices using (bid_id)
-        where wins.clearing_price_micros > 0 group by 1
+        where wins.clearing_price_micros > 0
+            and date_diff('day', wins.event_date, bought.event_date)
+                between -1 and {BILLING_DELAY_DAYS}
+        group by 1
         """,
         """
         select line_item_key || ' ' || currency_code as place,
