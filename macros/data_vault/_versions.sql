@@ -8,6 +8,7 @@
 {% macro _versions(names, keys, hashdiff, effective_from, load_datetime, load_order, stored) %}
 {%- set order = load_order | join(', ') %}
 {%- set by_key = keys | join(', ') %}
+{%- set fresh = 'candidates' if is_incremental() else 'incoming' %}
 {%- if effective_from %}
 versions as (
     select incoming.*
@@ -25,17 +26,66 @@ versions as (
     ) = 1
 )
 {%- else %}
+{%- if is_incremental() %}
+{%- set first_order = load_order[0] %}
+{#- Most rows say what is known already. A key with one hashdiff in the window, the same as in its last
+    load before the window, has no version; all others are looked at row by row. #}
+stored_hashes as (
+    select {{ (keys + [hashdiff, first_order]) | join(', ') }}
+    from {{ stored }} as stored
+    where exists (select 1 from incoming where {{ _same(keys, 'incoming', 'stored') }})
+),
+
+last_loads as (
+    select
+        {{ by_key }},
+        max({{ first_order }}) as last_order
+    from stored_hashes
+    group by {{ by_key }}
+    having max({{ first_order }}) < (select min({{ first_order }}) from incoming)
+),
+
+hashes as (
+    select
+        {{ by_key }},
+        {{ hashdiff }},
+        0 as is_known
+    from incoming
+    union all
+    select
+        {{ _of('stored_hashes', keys + [hashdiff]) }},
+        1 as is_known
+    from stored_hashes
+    inner join last_loads
+        on
+            {{ _same(keys, 'stored_hashes', 'last_loads') }}
+            and stored_hashes.{{ first_order }} = last_loads.last_order
+),
+
+changed_keys as (
+    select {{ by_key }}
+    from hashes
+    group by {{ by_key }}
+    having min({{ hashdiff }}) <> max({{ hashdiff }}) or max(is_known) = 0
+),
+
+candidates as (
+    select incoming.*
+    from incoming
+    inner join changed_keys on {{ _same(keys, 'incoming', 'changed_keys') }}
+),
+{% endif %}
 {#- Stored versions come first among equals, so that a row delivered again meets itself. #}
 deliveries as (
     select
         {%- for name in names %}
-        incoming.{{ name }},
+        {{ fresh }}.{{ name }},
         {%- endfor %}
         1 as is_incoming
-    from incoming
+    from {{ fresh }}
     {%- if is_incremental() %}
     left join {{ stored }} as stored
-        on {{ _same(keys + [hashdiff, load_datetime], 'stored', 'incoming') }}
+        on {{ _same(keys + [hashdiff, load_datetime], 'stored', fresh) }}
     where stored.{{ keys[0] }} is null
     union all
     select
@@ -44,7 +94,7 @@ deliveries as (
         {%- endfor %}
         0 as is_incoming
     from {{ stored }} as stored
-    where exists (select 1 from incoming where {{ _same(keys, 'incoming', 'stored') }})
+    where exists (select 1 from changed_keys where {{ _same(keys, 'changed_keys', 'stored') }})
     {%- endif %}
 ),
 

@@ -203,6 +203,26 @@ CASES = [
         [("x", "A", 1), ("x", "B", 2), ("x", "C", 3), ("x", "A", 6), ("x", "B", 7), ("x", "A", 8)],
     ),
     Case(
+        "sat_several_versions_in_the_last_load",
+        SAT.replace("load_order=['o']", "load_order=['loaded', 'o']"),
+        [
+            [A1, B1, row("y", "A", 1, 3)],
+            [row("x", "A", 2, 4), row("y", "A", 2, 5)],
+            [row("x", "B", 2, 6), row("y", "B", 2, 7)],
+            [row("x", "B", 3, 8), row("y", "A", 3, 9), row("z", "A", 3, 10)],
+        ],
+        [
+            ("x", "A", 1),
+            ("x", "B", 1),
+            ("x", "A", 2),
+            ("x", "B", 2),
+            ("y", "A", 1),
+            ("y", "B", 2),
+            ("y", "A", 3),
+            ("z", "A", 3),
+        ],
+    ),
+    Case(
         "sat_several_changes_with_one_load_time",
         SAT,
         [[A1, B1, row("x", "C", 1, 3)]],
