@@ -7,6 +7,7 @@ from threading import Event
 
 import dagster as dg
 import pytest
+import sqlalchemy
 from dagster import DagsterEventType
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
@@ -74,3 +75,63 @@ def test_who_watches_a_run_is_told_while_it_runs(
         assert waiting_job.execute_in_process(instance=instance, run_id=run_id).success
     finally:
         watcher.dispose()
+
+
+def test_the_events_that_plan_a_run_are_written_together(instance: dg.DagsterInstance) -> None:
+    specs = [dg.AssetSpec(f"table_{number}") for number in range(20)]
+    checks = [dg.AssetCheckSpec("is_right", asset=spec.key) for spec in specs]
+
+    @dg.multi_asset(specs=specs, check_specs=checks)
+    def tables() -> Iterator[dg.MaterializeResult[None]]:
+        yield from ()
+
+    definitions = dg.Definitions([tables], jobs=[dg.define_asset_job("all_tables")])
+    written: list[str] = []
+
+    def commits(connection: sqlalchemy.Connection) -> None:
+        written.append(str(connection.engine.url.database))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", commits)
+    try:
+        run = instance.create_run_for_job(definitions.resolve_job_def("all_tables"))
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "commit", commits)
+    planned = [entry.dagster_event_type for entry in instance.all_logs(run.run_id)]
+    assert planned.count(DagsterEventType.ASSET_MATERIALIZATION_PLANNED) == 20
+    assert planned.count(DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED) == 20
+    stored = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [check.key for check in checks]
+    )
+    assert {record.run_id for record in stored.values()} == {run.run_id}
+    assert len(stored) == 20
+    assert sum(run.run_id in file for file in written) < 5  # the database is made, too
+    assert sum(file.endswith("index.db") for file in written) < 5
+
+
+def test_a_batch_that_cannot_be_written_whole_is_not_written_at_all(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dg.materialize([table, is_right], instance=instance)
+    storage = instance.event_log_storage
+    before = storage.get_logs_for_run(run.run_id)
+    asset = [entry for entry in before if entry.dagster_event_type in _OF_ASSETS]
+    real, stored = SqliteEventLogStorage.store_event, []
+
+    def breaks(self: SqliteEventLogStorage, entry: dg.EventLogEntry) -> None:
+        real(self, entry)
+        stored.append(entry)
+        if len(stored) == 2:
+            raise OSError("the disk is gone")
+
+    monkeypatch.setattr(SqliteEventLogStorage, "store_event", breaks)
+    with pytest.raises(OSError, match="the disk is gone"):
+        storage.store_event_batch(asset)
+    assert len(asset) >= len(stored) == 2
+    assert storage.get_logs_for_run(run.run_id) == before
+    assert len(instance.fetch_materializations(table.key, limit=9).records) == 1
+
+
+_OF_ASSETS = {
+    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    DagsterEventType.ASSET_MATERIALIZATION,
+}
