@@ -26,6 +26,7 @@ def manifest_file(settings: Settings) -> Path:
             ["parse"],
             database=Store(settings.warehouse).building / FILE_NAME,
             window=None,
+            artifacts=True,
         )
         stamp.write_text(code, encoding="utf-8")
     return manifest

@@ -152,6 +152,7 @@ def run(
     database: Path,
     window: str | None,
     quiet: bool = True,
+    artifacts: bool = False,
     on_node: Callable[[str, str], None] | None = None,
 ) -> Outcome:
     """Run one dbt command in this process.
@@ -162,6 +163,9 @@ def run(
         database: The DuckDB file to write.
         window: The pin's window as JSON; None takes everything.
         quiet: Leave the terminal to the caller (dbt's log file has everything).
+        artifacts: Write `manifest.json`, `run_results.json` and the graph, too, for readers that
+            have no part in the run; it takes seconds, and what came of the run is returned.
+            `--write-json` among the arguments does the same.
         on_node: Called with name and status after each model or test.
 
     Raises:
@@ -179,7 +183,10 @@ def run(
     command = _arguments(settings, arguments)
     if quiet:
         command += ["--log-level", "none", "--log-level-file", "info", "--no-print"]
-    with environment(**variables(settings, database, window)):
+    surroundings = variables(settings, database, window)
+    if not artifacts:
+        surroundings["DBT_WRITE_JSON"] = "false"
+    with environment(**surroundings):
         try:
             answer = dbtRunner(callbacks=[listen]).invoke(command)
         finally:

@@ -474,6 +474,7 @@ def test_the_same_window_again_changes_nothing(incremented: Any) -> None:
 
 def test_dates_that_are_built_again_are_as_a_rebuild_makes_them(incremented: Any) -> None:
     before = incremented.everything()
+    incremented.invoke("parse", "--write-json", window=None)
     manifest = json.loads((target_folder(incremented.settings) / "manifest.json").read_text())
     damaged = [
         (f"{node['schema']}.{node['name']}", node["config"]["partition_by"]["field"])
