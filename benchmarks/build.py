@@ -1,6 +1,7 @@
 """What a full build costs beyond its SQL: dbt's part, and Dagster's part beyond dbt."""
 
 import json
+import math
 import shutil
 import time
 from contextlib import redirect_stdout
@@ -67,7 +68,8 @@ def _dbt_beyond_sql(settings: Settings) -> tuple[int, float]:
     shutil.copy(published.file, file)
     arguments = ["run", "--full-refresh", "--threads", "1"]
     window = None
-    dbt.run(settings, arguments, database=file, window=window)  # parses for this path, once
+    # Parses for this path, once, and keeps the statements.
+    dbt.run(settings, arguments, database=file, window=window, artifacts=True)
     started = time.perf_counter()
     outcome = dbt.run(settings, arguments, database=file, window=window)
     by_dbt = time.perf_counter() - started
@@ -114,12 +116,18 @@ def _counts(
 
 
 def _plain_and_dagster(settings: Settings) -> tuple[float, float]:
-    """Seconds of a full build and publish, by our functions and by Dagster's assets."""
+    """Seconds of a full build and publish, by our functions and by Dagster's assets.
+
+    The project is parsed for the file that both build before either starts; of two rounds each the
+    faster one counts, because either takes many times what lies between them.
+    """
     job = definitions_of(settings).resolve_job_def(PLATFORM_JOB)
     landed = {raw_key(contract) for contract in all_contracts()}
     warehouse = set(job.asset_layer.executable_asset_keys) - landed
-    seconds = {}
-    for way in ("plain", "dagster"):
+    file = Store(settings.warehouse).building / FILE_NAME
+    dbt.run(settings, ["parse"], database=file, window=None)
+    seconds = {"plain": math.inf, "dagster": math.inf}
+    for way in ("plain", "dagster", "plain", "dagster"):
         shutil.rmtree(settings.warehouse)
         started = time.perf_counter()
         if way == "plain":
@@ -133,7 +141,7 @@ def _plain_and_dagster(settings: Settings) -> tuple[float, float]:
                     instance=instance,
                     run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
                 )
-        seconds[way] = time.perf_counter() - started
+        seconds[way] = min(seconds[way], time.perf_counter() - started)
     return seconds["plain"], seconds["dagster"]
 
 
