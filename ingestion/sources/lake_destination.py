@@ -106,6 +106,7 @@ class LakeClient(JobClientBase, WithStateSync):
     lake: ClassVar[Lake]
     contract: ClassVar[Contract]
     results: ClassVar[list[CommitResult]]
+    held: ClassVar[dict[str, pa.Table]]
 
     def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
         """Tables are made by the lake, before any landing."""
@@ -147,7 +148,9 @@ class LakeClient(JobClientBase, WithStateSync):
         if claim.get("contract_version") != self.contract.version:
             raise StaleStateError(f"Package {load_id} was landed by another contract version")
         pipeline = dlt.current.pipeline()
-        rows = self._rows(pipeline, load_id)
+        rows = self.held.pop(load_id, None)
+        if rows is None:
+            rows = self._rows(pipeline, load_id)
         if rows.num_rows != claim["rows"]:
             raise DamagedPackageError(
                 f"Package {load_id} of {self.contract.name} holds {rows.num_rows} rows, "
@@ -230,6 +233,8 @@ class LakeDestination(Destination[LakeConfiguration, LakeClient]):
 
     Attributes:
         results: What every package of this destination committed, in order.
+        held: Rows of a package that this process has just written, by load id: reading them back
+            costs as much as writing their data files.
     """
 
     spec = LakeConfiguration
@@ -237,10 +242,11 @@ class LakeDestination(Destination[LakeConfiguration, LakeClient]):
     def __init__(self, lake: Lake, contract: Contract) -> None:
         super().__init__()
         self.results: list[CommitResult] = []
+        self.held: dict[str, pa.Table] = {}
         self._client_class = type(
             "BoundLakeClient",
             (LakeClient,),
-            {"lake": lake, "contract": contract, "results": self.results},
+            {"lake": lake, "contract": contract, "results": self.results, "held": self.held},
         )
 
     def _raw_capabilities(self) -> DestinationCapabilitiesContext:

@@ -108,6 +108,7 @@ class TablePipeline:
         Returns:
             What was committed.
         """
+        self._destination.held.clear()  # what is on the disk counts
         before = len(self._destination.results)
         if any(self._folder.glob("*/extracted/*")) or any(self._folder.glob("load/normalized/*")):
             try:
@@ -186,6 +187,7 @@ class TablePipeline:
             # read once. The empty table is what dlt checks against the frozen columns.
             path = self._folder / "rows.parquet"
             write_package(table, path)
+            self._destination.held[load_id] = table
             yield dlt.mark.with_file_import(
                 str(path), "parquet", table.num_rows, table.schema.empty_table()
             )
