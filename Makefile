@@ -42,11 +42,15 @@ demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
 	@$(BIN)/adx demo --seed $(SEED) --scale $(SCALE) --days $(DAYS)
 
 # Tests bring their own homes and ports; the environment of the caller must not leak into them.
+# Three workers keep two cores busy while tests wait for servers; folders come in the order of their
+# names, so that the long ones (chaos, e2e) begin first and the short ones (unit) fill the end.
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
+
 test: setup ## Run the whole suite
-	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup
+	@unset $${!ADX_@}; $(PYTEST)
 
 test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)
-	@unset $${!ADX_@}; $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	@unset $${!ADX_@}; $(PYTEST) -m "not slow"
 
 bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 20 minutes)
 	@unset $${!ADX_@}; $(BIN)/python -m benchmarks

@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -12,17 +11,11 @@ import pytest
 from ingestion.kafka import describe_topics
 from ingestion.lake import Lake
 from ingestion.settings import Settings
+from tests.waiting import wait_for
 
 
 def event(number: int) -> bytes:
     return b'{"timestamp":"2026-03-28T10:00:00Z","event_name":"view","event_id":"%d"}' % number
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        threading.Event().wait(0.1)
 
 
 Positions = list[tuple[int, int]]
@@ -31,8 +24,6 @@ Positions = list[tuple[int, int]]
 
 class EventTopic:
     """The topic user-events: what was sent to it, and what the lake holds of it."""
-
-    wait_until = staticmethod(wait_until)
 
     def __init__(
         self, settings: Settings, send: Callable[..., None], raw_rows: Callable[..., Any]
@@ -56,7 +47,7 @@ class EventTopic:
         return [(row["_kafka_partition"], row["_kafka_offset"]) for row in rows]
 
     def wait_until_landed(self) -> None:
-        wait_until(lambda: self.landed() == self.sent(), "everything sent is landed")
+        wait_for("all that was sent", lambda: self.landed() == self.sent())
 
 
 @pytest.fixture

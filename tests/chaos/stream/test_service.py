@@ -15,6 +15,7 @@ from ingestion.kafka import free_port, start_broker, stop_broker
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from ingestion.streaming import run_stream
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("spark")]
 
@@ -56,7 +57,7 @@ def test_a_checkpoint_that_is_deleted_or_damaged_heals_without_a_person(
         def offset_logs() -> list[Path]:
             return list(topic.settings.checkpoints.glob("user-events/*/checkpoint/offsets/[0-9]*"))
 
-        topic.wait_until(lambda: bool(offset_logs()), "a new checkpoint")
+        wait_for("a new checkpoint", offset_logs)
         for path in offset_logs():
             path.write_text("v1\n")
         topic.send(20)
@@ -94,7 +95,7 @@ def test_of_two_streams_that_no_lock_keeps_apart_one_wins_and_nothing_is_landed_
             topic.send(1)
             return one.error is not None or other.error is not None
 
-        topic.wait_until(loser_is_out, "one of them gives up")
+        wait_for("one of them to give up", loser_is_out)
         errors = [service.error for service in (one, other) if service.error is not None]
         assert [error.exit_code for error in errors if isinstance(error, AdxError)] == [
             ExitCode.BUSY

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from ingestion.errors import AdxError
 from ingestion.settings import Settings
 from ingestion.streaming import run_stream
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("spark")]
 
@@ -63,7 +63,7 @@ def test_a_running_stream_stops_at_an_upgrade_and_new_code_goes_on(
     service = threading.Thread(target=serve)
     service.start()
     send(settings, TOPIC, actions(4, campaign="early"))
-    _wait(lambda: len(raw_rows(settings, TOPIC)) == 7)
+    wait_for("7 rows", lambda: len(raw_rows(settings, TOPIC)) == 7)
     _adx(settings, after, "upgrade")
     send(settings, TOPIC, actions(5, campaign="late"))
     service.join(DEADLINE_SECONDS)
@@ -84,13 +84,6 @@ def test_a_running_stream_stops_at_an_upgrade_and_new_code_goes_on(
         *[(1, None, True)] * 3,
         *[(2, "late", True)] * 5,
     ]
-
-
-def _wait(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _adx(settings: Settings, contracts: Any, *arguments: str) -> None:

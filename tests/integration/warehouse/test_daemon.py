@@ -10,10 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -29,10 +28,9 @@ from orchestration.lib.dagster_home import ensure_dagster_home
 from orchestration.warehouse import dbt
 from orchestration.warehouse.query import query
 from orchestration.warehouse.store import Store
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dagster")]
-
-DEADLINE_SECONDS = 180
 
 MODULE = "tiny_platform"
 DEFINITIONS = """
@@ -100,15 +98,6 @@ query ($id: String!) {
   }
 }
 """
-Found = TypeVar("Found")
-
-
-def wait_for(what: str, look: Callable[[], Found | None]) -> Found:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while (found := look()) is None:
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.2)
-    return found
 
 
 class Dagster:
@@ -274,7 +263,7 @@ def test_a_killed_build_of_new_commits_is_made_again_and_so_is_a_backfill(
     assert server is not None
     server.suspend()
     process.kill()
-    wait_for("the daemon", lambda: instance.get_run_by_id(run.run_id).is_finished or None)
+    wait_for("the daemon", lambda: instance.get_run_by_id(run.run_id).is_finished)
     server.resume()
     hold.unlink()
     end = wait_for("the end of the backfill", lambda: dagster.end_of(backfill_id))

@@ -17,6 +17,7 @@ from ingestion.settings import Settings
 from orchestration.lib.dagster_home import ensure_dagster_home, run_job
 from orchestration.lib.lost_runs import fail_lost_runs, lost_process, message
 from orchestration.lib.run_launcher import WatchedRunLauncher
+from tests.waiting import wait_for
 
 WAITING_RUN = """
 import sys
@@ -64,11 +65,8 @@ def waiting(settings: Settings, tmp_path: Path) -> Iterator[subprocess.Popen[byt
         stdin=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "started").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline, "the run did not start"
-        time.sleep(0.05)
+    wait_for("the run", lambda: process.poll() is not None or (tmp_path / "started").exists())
+    assert process.poll() is None
     yield process
     process.kill()
     process.wait()
