@@ -46,7 +46,12 @@ demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
 # names, so that the long ones (chaos, e2e) begin first and the short ones (unit) fill the end.
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-test: setup ## Run the whole suite
+# Spark's classes are archived once, so that the many starts of Spark in the suite are quick.
+$(BIN)/.warm: $(BIN)/.synced
+	@$(BIN)/python -m ingestion.streaming.warm_up
+	@touch $@
+
+test: setup $(BIN)/.warm ## Run the whole suite
 	@unset $${!ADX_@}; $(PYTEST)
 
 test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)

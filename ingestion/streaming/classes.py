@@ -20,19 +20,21 @@ _SETTLED_SECONDS = 30.0
 """A JVM writes its archive within seconds after its driver has ended."""
 
 
-def archive_options(java: Java, environment: Path | None = None) -> list[str]:
+def archive_options(java: Java, spark: str, environment: Path | None = None) -> list[str]:
     """The JVM options that use the archive of this environment, or that make one.
 
     Args:
         java: The Java that is started.
+        spark: Which Spark it loads, and from where: an archive fits one path of jars alone.
         environment: Folder of the Python environment; by default the one of this process.
     """
     folder = (environment or Path(sys.prefix)) / "spark-classes"
+    key = hashlib.sha256(f"{java.description} {spark}".encode()).hexdigest()[:16]
     try:
         folder.mkdir(exist_ok=True)
-        archive = folder / f"{hashlib.sha256(java.description.encode()).hexdigest()[:16]}.jsa"
+        archive = folder / f"{key}.jsa"
         for made in folder.glob(f"{archive.stem}.*.new"):
-            _settle(made, archive)
+            _settle(made)
         if archive.exists():
             return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"]
         if not any(folder.glob(f"{archive.stem}.*.new")):
@@ -44,13 +46,23 @@ def archive_options(java: Java, environment: Path | None = None) -> list[str]:
     return []
 
 
-def _settle(made: Path, archive: Path) -> None:
+def keep_archive(environment: Path | None = None) -> None:
+    """Take over what the JVM of this process has made; to be called when that JVM has ended."""
+    folder = (environment or Path(sys.prefix)) / "spark-classes"
+    for made in folder.glob(f"*.{os.getpid()}.new"):
+        _take_over(made)
+
+
+def _settle(made: Path) -> None:
     """Take over what a JVM has made, once it can be sure to have finished."""
-    state = made.stat()
     driver = int(made.name.split(".")[1])
-    if psutil.pid_exists(driver) or time.time() - state.st_mtime < _SETTLED_SECONDS:
+    if psutil.pid_exists(driver) or time.time() - made.stat().st_mtime < _SETTLED_SECONDS:
         return
-    if state.st_size > 0:
-        made.rename(archive)
+    _take_over(made)
+
+
+def _take_over(made: Path) -> None:
+    if made.stat().st_size > 0:
+        made.rename(made.with_name(f"{made.name.split('.')[0]}.jsa"))
     else:
         made.unlink()

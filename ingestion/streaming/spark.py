@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pyspark
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
@@ -18,6 +19,7 @@ from ingestion.java import find_java
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 from ingestion.streaming.classes import archive_options
+from ingestion.streaming.home import spark_home
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
@@ -69,6 +71,8 @@ def _start(settings: Settings) -> SparkSession:
     if _is_local(settings) or "PYSPARK_PYTHON" not in os.environ:
         os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if "SPARK_HOME" not in os.environ and (home := spark_home()) is not None:
+        os.environ["SPARK_HOME"] = str(home)
     if _is_local(settings):
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     # py4j imports pandas to tell NumPy scalars from others, and PySpark dislikes its version
@@ -76,7 +80,8 @@ def _start(settings: Settings) -> SparkSession:
     log = spark_log(settings)
     with storage_errors(settings.checkpoints):
         log.parent.mkdir(parents=True, exist_ok=True)
-    conf = SparkConf().setAll(list(_options(settings, log, archive_options(java)).items()))
+    archive = archive_options(java, f"{pyspark.__version__} {os.environ.get('SPARK_HOME')}")
+    conf = SparkConf().setAll(list(_options(settings, log, archive).items()))
     try:
         context = SparkContext(conf=conf, gateway=_launch(conf, log))
     except PySparkException as error:
