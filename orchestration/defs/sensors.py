@@ -119,12 +119,11 @@ def failed_runs_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=_status(settings),
         description="Alerts (ADX_ALERT_URLS) and notes in the run ledger every run that failed.",
     )
-    def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    def failed_runs(context: dg.RunFailureSensorContext) -> None:
         run_id = context.dagster_run.run_id
         first, *_ = context.instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
         if first.dagster_event != context.failure_event:
-            # Code server and daemon both look after the process of a run, and may both say so.
-            return dg.SkipReason(f"run {run_id} had failed before; that was told")
+            return  # code server and daemon both look after a run's process, and may both say so
         message = context.failure_event.message or "The run failed."
         steps = {
             event.step_key: _first_line(event)
@@ -142,7 +141,6 @@ def failed_runs_sensor(settings: Settings) -> dg.SensorDefinition:
             run_id=run_id,
             steps=steps,
         )
-        return None
 
     return failed_runs
 

@@ -183,21 +183,17 @@ def test_a_killed_run_alerts_with_what_became_of_its_process(settings, instance,
 
 
 def test_a_run_that_was_found_dead_twice_alerts_once(settings, instance):
-    run = instance.create_run_for_job(broken_job(), status=DagsterRunStatus.STARTED)
-    found = [
-        instance.report_run_failed(run, f"Seen by {who}.") for who in ("code server", "daemon")
-    ]
-    for event in found:
-        context = dg.build_run_status_sensor_context(
-            sensor_name="failed_runs_sensor",
-            dagster_instance=instance,
-            dagster_run=run,
-            dagster_event=event,
-        ).for_run_failure()
-        sensors.failed_runs_sensor(settings)(context)
-
-    ((_, details),) = alerts(settings)
-    assert "Seen by code server." in details["message"]
+    sensor = sensors.failed_runs_sensor(settings)
+    cursor = look(sensor, instance).cursor
+    for number in (1, 2):
+        run = instance.create_run_for_job(broken_job(), status=DagsterRunStatus.STARTED)
+        for who in ("code server", "daemon"):
+            instance.report_run_failed(run, f"Seen by {who}.")
+        tick = look(sensor, instance, cursor)
+        assert tick.cursor != cursor
+        cursor = tick.cursor
+        assert len(alerts(settings)) == number
+    assert all("Seen by code server." in details["message"] for _, details in alerts(settings))
 
 
 def test_a_failed_check_alerts_once_and_again_when_it_fails_anew(settings, instance):
