@@ -181,7 +181,7 @@ class Dagster:
         """Stop it as Ctrl-C does, and end whatever is left of it."""
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(30)
+            self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
