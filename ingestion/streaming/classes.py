@@ -28,7 +28,7 @@ def archive_options(java: Java, spark: str, environment: Path | None = None) -> 
         spark: Which Spark it loads, and from where: an archive fits one path of jars alone.
         environment: Folder of the Python environment; by default the one of this process.
     """
-    folder = (environment or Path(sys.prefix)) / "spark-classes"
+    folder = _folder(environment)
     key = hashlib.sha256(f"{java.description} {spark}".encode()).hexdigest()[:16]
     try:
         folder.mkdir(exist_ok=True)
@@ -48,9 +48,12 @@ def archive_options(java: Java, spark: str, environment: Path | None = None) -> 
 
 def keep_archive(environment: Path | None = None) -> None:
     """Take over what the JVM of this process has made; to be called when that JVM has ended."""
-    folder = (environment or Path(sys.prefix)) / "spark-classes"
-    for made in folder.glob(f"*.{os.getpid()}.new"):
+    for made in _folder(environment).glob(f"*.{os.getpid()}.new"):
         _take_over(made)
+
+
+def _folder(environment: Path | None) -> Path:
+    return (environment or Path(sys.prefix)) / "spark-classes"
 
 
 def _settle(made: Path) -> None:
