@@ -2,7 +2,6 @@
 
 import importlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +23,6 @@ def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def googlesql(pytestconfig: pytest.Config) -> Any:
-    """Google's analyzer and reference executor; its compiled form is kept in pytest's cache."""
-    module = importlib.import_module("tests.integration.googlesql")
-    cache: Path = pytestconfig.cache.mkdir("googlesql")
-    return module.GoogleSql(cache)
+def googlesql() -> Any:
+    """Google's analyzer and reference executor."""
+    return importlib.import_module("orchestration.bigquery.googlesql").GoogleSql()

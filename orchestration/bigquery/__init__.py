@@ -1,0 +1,1 @@
+"""Judges of BigQuery SQL that need neither an account nor a network."""
