@@ -42,8 +42,8 @@ borrower:
       location: EU
 """
 
-OFFLINE = ("--target", "cloud", "--no-populate-cache", "--no-introspect")
-"""Compile for BigQuery without a connection."""
+OFFLINE = ("--no-populate-cache", "--no-introspect")
+"""Compile without a connection."""
 
 
 @contextmanager
@@ -100,9 +100,12 @@ class BorrowerProject:
         assert not broken, "\n".join(broken)
         return results
 
-    def compiled(self, *arguments: str, **variables: str) -> dict[str, str]:
-        """The SQL of each model for BigQuery, made without a connection."""
-        results = self.dbt("compile", *OFFLINE, *arguments, **variables)
+    def compiled(
+        self, *arguments: str, engine: str = "bigquery", **variables: str
+    ) -> dict[str, str]:
+        """The SQL of each model for an engine, made without a connection."""
+        target = {"bigquery": "cloud", "duckdb": "here"}[engine]
+        results = self.dbt("compile", "--target", target, *OFFLINE, *arguments, **variables)
         return {result.node.name: result.node.compiled_code for result in results}
 
     def execute(self, *statements: str) -> None:
