@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,13 @@ import yaml
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import PROJECT_ROOT, Settings
+from orchestration.warehouse.parsed import Code, ParsedProject, add_code, parsed_project
 
 PROJECT_FOLDER = PROJECT_ROOT / "dbt_project"
-_CODE_FOLDERS = ("dbt_project", "macros", "seeds")
-_CODE_SUFFIXES = {".sql", ".yml", ".csv", ".py"}
-_NOT_CODE = {"target", "logs", "dbt_packages"}
+_CODE_FOLDERS = ("macros", "seeds")
+_TEST_FOLDER = "tests/dbt"
+
+_QUIET = ("--log-level", "none", "--log-level-file", "info", "--no-print")
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,7 @@ class Outcome:
 def code_hash() -> str:
     """Hash of everything that decides which rows a build makes: dbt code, seeds and the engine."""
     digest = hashlib.sha256(f"duckdb {duckdb.__version__}".encode())
-    for folder in _CODE_FOLDERS:
-        for path in sorted((PROJECT_ROOT / folder).rglob("*")):
-            inside = path.relative_to(PROJECT_ROOT)
-            if path.suffix not in _CODE_SUFFIXES or _NOT_CODE.intersection(inside.parts):
-                continue
-            digest.update(f"\0{inside.as_posix()}\0".encode())
-            digest.update(path.read_bytes())
+    add_code(digest, PROJECT_FOLDER, *(PROJECT_ROOT / name for name in _CODE_FOLDERS))
     return digest.hexdigest()[:16]
 
 
@@ -111,7 +107,7 @@ def _set(values: dict[str, str | None]) -> None:
 
 
 def target_folder(settings: Settings) -> Path:
-    """Where dbt writes what it compiled; kept, because the parsed project is in it."""
+    """Where dbt writes what it compiled; kept, so that changed code is parsed in part only."""
     return settings.home / "dbt" / "target"
 
 
@@ -165,15 +161,12 @@ def run(
         quiet: Leave the terminal to the caller (dbt's log file has everything).
         artifacts: Write `manifest.json`, `run_results.json` and the graph, too, for readers that
             have no part in the run; it takes seconds, and what came of the run is returned.
-            `--write-json` among the arguments does the same.
         on_node: Called with name and status after each model or test.
 
     Raises:
         AdxError: dbt could not start: a broken profile or project, or wrong arguments.
         KeyboardInterrupt: The person stopped it.
     """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
 
     def listen(event: Any) -> None:
         if on_node is not None and event.info.name == "NodeFinished":
@@ -182,13 +175,56 @@ def run(
 
     command = _arguments(settings, arguments)
     if quiet:
-        command += ["--log-level", "none", "--log-level-file", "info", "--no-print"]
+        command += _QUIET
     surroundings = variables(settings, database, window)
-    if not artifacts:
+    if artifacts:
+        answer = _invoke(command, surroundings, settings, callbacks=[listen])
+    else:
         surroundings["DBT_WRITE_JSON"] = "false"
+        manifest = parsed(settings, database).load()
+        answer = _invoke(command, surroundings, settings, manifest=manifest, callbacks=[listen])
+    return _outcome(getattr(answer.result, "results", None) or [])
+
+
+def parsed(settings: Settings, database: Path) -> ParsedProject:
+    """The project as it is now, parsed for the target of the settings.
+
+    Args:
+        settings: Names the dbt target and the folders.
+        database: The DuckDB file that dbt is to write.
+
+    Raises:
+        AdxError: The project or the profile cannot be parsed.
+    """
+
+    def parse() -> Path:
+        command = [*_arguments(settings, ["parse"]), *_QUIET]
+        _invoke(command, variables(settings, database, None), settings)
+        return target_folder(settings)
+
+    others = tuple(PROJECT_ROOT / name for name in (*_CODE_FOLDERS, _TEST_FOLDER))
+    code = Code(PROJECT_FOLDER, others, PROJECT_ROOT / "profiles.yml")
+    return parsed_project(code, settings, database, parse)
+
+
+def _invoke(
+    command: Sequence[str],
+    surroundings: Mapping[str, str | None],
+    settings: Settings,
+    **runner: Any,
+) -> Any:
+    """Let dbt do one command; its answer.
+
+    Raises:
+        AdxError: dbt could not start.
+        KeyboardInterrupt: The person stopped it.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
     with environment(**surroundings):
         try:
-            answer = dbtRunner(callbacks=[listen]).invoke(command)
+            answer = dbtRunner(**runner).invoke(list(command))
         finally:
             # dbt-duckdb keeps the file open for the life of the process otherwise.
             DuckDBConnectionManager.close_all_connections()
@@ -196,7 +232,7 @@ def run(
         raise answer.exception
     if answer.exception is not None:
         raise _cannot_start(answer.exception, settings)
-    return _outcome(getattr(answer.result, "results", None) or [])
+    return answer
 
 
 def _cannot_start(exception: BaseException, settings: Settings) -> AdxError:

@@ -1,6 +1,6 @@
 """Where builds live, which one is current, and who may write.
 
-    <warehouse>/building/          the build in progress; a fixed path, so that dbt parses once
+    <warehouse>/building/          the build in progress; one at a time
     <warehouse>/builds/<id>/       builds that passed; `current` links to the published one
     <warehouse>/failed/<id>/       builds that failed, kept to look at
     <warehouse>/scratch/           the copy that `adx dbt` and partial builds work on

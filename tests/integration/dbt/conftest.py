@@ -195,15 +195,8 @@ class Warehouse:
         }
 
     def invoke(self, *arguments: str, window: str | None) -> dbt.Outcome:
-        """Run a dbt command, whatever comes of it.
-
-        Every warehouse is at the same path while dbt runs: another path is another profile, and
-        dbt would parse the project again.
-        """
-        place = self.settings.home / "current"
-        place.unlink(missing_ok=True)
-        place.symlink_to(self.file.parent)
-        return dbt.run(self.settings, arguments, database=place / self.file.name, window=window)
+        """Run a dbt command, whatever comes of it."""
+        return dbt.run(self.settings, arguments, database=self.file, window=window)
 
     def build(self, window: str | None, *, tests: bool = True, full_refresh: bool = False) -> None:
         """Build seeds and models, with data tests or without; fail with what dbt said."""
@@ -253,7 +246,7 @@ class Warehouse:
 
 @pytest.fixture(scope="session")
 def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the parsed project, which every build of this run can use."""
+    """One home for what dbt writes beside the warehouses of this run."""
     return tmp_path_factory.mktemp("dbt-home")
 
 

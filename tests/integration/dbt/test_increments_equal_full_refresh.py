@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.warehouse.dbt import target_folder
+from orchestration.warehouse import dbt
 from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
@@ -474,8 +474,9 @@ def test_the_same_window_again_changes_nothing(incremented: Any) -> None:
 
 def test_dates_that_are_built_again_are_as_a_rebuild_makes_them(incremented: Any) -> None:
     before = incremented.everything()
-    incremented.invoke("parse", "--write-json", window=None)
-    manifest = json.loads((target_folder(incremented.settings) / "manifest.json").read_text())
+    manifest = json.loads(
+        dbt.parsed(incremented.settings, incremented.file).manifest_file.read_text()
+    )
     damaged = [
         (f"{node['schema']}.{node['name']}", node["config"]["partition_by"]["field"])
         for node in manifest["nodes"].values()

@@ -11,6 +11,7 @@ def project(tmp_path, monkeypatch):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "dbt_project/models/a.sql").write_text("select 1")
     monkeypatch.setattr(dbt, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(dbt, "PROJECT_FOLDER", tmp_path / "dbt_project")
     return tmp_path
 
 

@@ -1,0 +1,146 @@
+"""The dbt project as dbt has parsed it, kept by all that it was parsed from.
+
+Parsing takes 8 s of CPU. dbt keeps its result, too, but for one target folder and one connection:
+each home would parse the same code again, and each command would compare every file with what was
+kept (1 s). Here one hash names code and target; what it names is loaded in 0.2 s, and dbt takes it
+from its caller (https://docs.getdbt.com/reference/programmatic-invocations, "Reusing objects").
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ingestion.settings import Settings
+
+_CODE_SUFFIXES = {".sql", ".yml", ".csv", ".py"}
+_NOT_CODE = {"target", "logs", "dbt_packages"}
+_PARSERS = ("dbt-core", "dbt-duckdb", "dbt-bigquery")
+_ELSEWHERE = ("ADX_DUCKDB_", "ADX_ENVIRONMENT")
+"""Variables of the profile that say where DuckDB works, or what the settings say as well."""
+
+_KEPT = 4
+"""Parsed projects that are kept: today's code for a few targets."""
+
+
+@dataclass(frozen=True)
+class ParsedProject:
+    """A parsed project on disk.
+
+    Attributes:
+        folder: Holds `partial_parse.msgpack` and `manifest.json`, as dbt writes them.
+    """
+
+    folder: Path
+
+    @property
+    def manifest_file(self) -> Path:
+        """The manifest for programs that are not dbt."""
+        return self.folder / "manifest.json"
+
+    def load(self) -> Any:
+        """The manifest for one command of dbt, which writes into it; so each gets its own."""
+        from dbt.contracts.graph.manifest import Manifest
+
+        manifest = Manifest.from_msgpack((self.folder / "partial_parse.msgpack").read_bytes())
+        manifest.build_flat_graph()
+        return manifest
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where a project's code stands.
+
+    Attributes:
+        project: The folder of `dbt_project.yml`.
+        others: More folders that it takes code from.
+        profiles: The file of its targets.
+    """
+
+    project: Path
+    others: tuple[Path, ...]
+    profiles: Path
+
+
+def add_code(digest: Any, *folders: Path) -> None:
+    """Add the paths and the bytes of all code below some folders to a hash."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
+            if path.suffix not in _CODE_SUFFIXES or _NOT_CODE.intersection(inside.parts):
+                continue
+            digest.update(f"\0{folder.name}/{inside.as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+
+
+def parsed_project(
+    code: Code, settings: Settings, database: Path, parse: Callable[[], Path]
+) -> ParsedProject:
+    """The project as it is now, parsed for a target; parsed at most once, also by two processes.
+
+    Args:
+        code: The project.
+        settings: Names the target.
+        database: The DuckDB file that dbt is to write; its name is the database of all relations,
+            its place is not part of what is parsed.
+        parse: Parses, and gives the target folder that dbt has written to.
+
+    Raises:
+        AdxError: As `parse`.
+    """
+    place = _place(code, settings)
+    place.mkdir(parents=True, exist_ok=True)
+    folder = place / _key(code, settings, database)
+    with _lock(place):
+        if not folder.is_dir():
+            written = parse()
+            fresh = place / f"{folder.name}.part"
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            for name in ("partial_parse.msgpack", "manifest.json"):
+                shutil.copy(written / name, fresh / name)
+            fresh.rename(folder)
+            _tidy(place)
+    return ParsedProject(folder)
+
+
+def _place(code: Code, settings: Settings) -> Path:
+    """Beside the code, for all homes; in the home where the code may not be written to."""
+    beside = code.project if os.access(code.project, os.W_OK) else settings.home / "dbt"
+    return beside / "target" / "parsed"
+
+
+def _key(code: Code, settings: Settings, database: Path) -> str:
+    profiles = code.profiles.read_text(encoding="utf-8")
+    names = sorted(set(re.findall(r"env_var\('(\w+)'", profiles)))
+    read = {name: os.environ.get(name) for name in names if not name.startswith(_ELSEWHERE)}
+    versions = {name: version(name) for name in _PARSERS}
+    digest = hashlib.sha256(
+        repr((profiles, read, versions, settings.environment, database.stem)).encode()
+    )
+    add_code(digest, code.project, *code.others)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _lock(place: Path) -> Iterator[None]:
+    with (place / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _tidy(place: Path) -> None:
+    kept = sorted((path for path in place.iterdir() if path.is_dir()), key=_age, reverse=True)
+    for old in kept[_KEPT:]:
+        shutil.rmtree(old)
+
+
+def _age(path: Path) -> int:
+    return path.stat().st_mtime_ns

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from ingestion.errors import AdxError
+from ingestion.settings import Settings
+from orchestration.warehouse.parsed import Code, parsed_project
+
+
+class Project:
+    """A dbt project of one model, and how often it was parsed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.model = root / "dbt_project" / "model.sql"
+        self.test = root / "tests" / "dbt" / "rule.sql"
+        self.profiles = root / "profiles.yml"
+        for path in (self.model, self.test):
+            path.parent.mkdir(parents=True)
+            path.write_text("select 1")
+        self.profiles.write_text("{{ env_var('ADX_DUCKDB_PATH') }} {{ env_var('ADX_DATASET') }}")
+        self.code = Code(self.model.parent, (self.test.parent,), self.profiles)
+        self.parses = 0
+
+    def parsed(self, home: str = "home", database: str = "advertisex.duckdb", **settings: str):
+        written = self.root / home
+        written.mkdir(exist_ok=True)
+
+        def parse() -> Path:
+            self.parses += 1
+            for name in ("partial_parse.msgpack", "manifest.json"):
+                (written / name).write_text(f"parsed {self.model.read_text()}")
+            return written
+
+        found = parsed_project(
+            self.code, Settings(home=written, **settings), written / database, parse
+        )
+        return found.manifest_file.read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("ADX_DATASET", "one")
+    return Project(tmp_path)
+
+
+def test_homes_share_one_parse(project, monkeypatch):
+    for home in ("home", "another"):
+        monkeypatch.setenv("ADX_DUCKDB_PATH", home)
+        assert project.parsed(home) == "parsed select 1"
+    assert project.parses == 1
+
+
+@pytest.mark.parametrize("changed", ["model", "test", "profiles"])
+def test_a_changed_file_is_parsed(project, changed):
+    project.parsed()
+    path = getattr(project, changed)
+    path.write_text(path.read_text() + " -- changed")
+    assert project.parsed() == f"parsed {project.model.read_text()}"
+    assert project.parses == 2
+
+
+def test_what_the_profile_reads_is_part_of_what_is_parsed(project, monkeypatch):
+    project.parsed()
+    monkeypatch.setenv("ADX_DATASET", "two")
+    project.parsed()
+    project.parsed(environment="s3")
+    project.parsed(database="other.duckdb")
+    assert project.parses == 4
+
+
+def test_a_project_that_cannot_be_parsed_leaves_nothing(project):
+    def fail() -> Path:
+        raise AdxError("broken", remedy="mend it")
+
+    with pytest.raises(AdxError, match="broken"):
+        parsed_project(project.code, Settings(home=project.root), Path("advertisex.duckdb"), fail)
+    assert project.parsed() == "parsed select 1"
+
+
+def test_only_the_newest_are_kept(project):
+    for number in range(7):
+        project.model.write_text(f"select {number}")
+        project.parsed()
+    kept = [path for path in (project.model.parent / "target/parsed").iterdir() if path.is_dir()]
+    assert sorted(path.joinpath("manifest.json").read_text() for path in kept) == [
+        f"parsed select {number}" for number in range(3, 7)
+    ]
