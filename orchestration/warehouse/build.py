@@ -33,6 +33,7 @@ from ingestion.settings import Settings
 from orchestration.warehouse import checksums, dbt, ledger
 from orchestration.warehouse.dates import DateRange
 from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.pin import find_pin, pin_lake, registration
 from orchestration.warehouse.register import register
 from orchestration.warehouse.store import FILE_NAME, Build, Manifest, Store
@@ -128,16 +129,20 @@ class Session:
         self._lake = lake
         self._store = store
         self._started_at = started_at
+        self._code: ParsedProject | None = None
 
     def arguments(self, selection: str | None = None) -> list[str]:
         """Arguments of the dbt command that builds the models and runs the tests.
 
-        Unit tests judge code, not data: an increment runs the code that they have judged before.
+        Unit tests judge code, not data: code that has passed them is not judged again.
         """
-        kind = (
-            ["--exclude-resource-type", "unit_test"] if self.plan.previous else ["--full-refresh"]
-        )
-        return ["build", *kind, *(["--select", *selection.split()] if selection else [])]
+        self._code = dbt.parsed(self.settings, self.file)
+        return [
+            "build",
+            *([] if self.plan.previous else ["--full-refresh"]),
+            *(["--exclude-resource-type", "unit_test"] if self._code.is_judged else []),
+            *(["--select", *selection.split()] if selection else []),
+        ]
 
     def begin(self) -> None:
         """Copy the base and make the pinned lake readable in it."""
@@ -161,6 +166,8 @@ class Session:
             details: More for the ledger row.
         """
         failpoint("build.after_dbt")
+        if self._code is not None:
+            self._code.keep_judged()
         manifest, changed, read = self._seal(models, tests)
         failpoint("build.before_accept")
         build = self._store.accept(manifest)

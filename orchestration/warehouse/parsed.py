@@ -22,7 +22,7 @@ from ingestion.settings import Settings
 
 _CODE_SUFFIXES = {".sql", ".yml", ".csv", ".py"}
 _NOT_CODE = {"target", "logs", "dbt_packages"}
-_PARSERS = ("dbt-core", "dbt-duckdb", "dbt-bigquery")
+_PROGRAMS = ("dbt-core", "dbt-duckdb", "dbt-bigquery", "duckdb")
 _ELSEWHERE = ("ADX_DUCKDB_", "ADX_ENVIRONMENT")
 """Variables of the profile that say where DuckDB works, or what the settings say as well."""
 
@@ -44,6 +44,19 @@ class ParsedProject:
     def manifest_file(self) -> Path:
         """The manifest for programs that are not dbt."""
         return self.folder / "manifest.json"
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether this code, with these programs, has passed its unit tests."""
+        return self._judged.is_file()
+
+    def keep_judged(self) -> None:
+        """Remember that it has: unit tests judge code, not data, and need no second time."""
+        self._judged.touch()
+
+    @property
+    def _judged(self) -> Path:
+        return self.folder / "unit_tests_passed"
 
     def load(self) -> Any:
         """The manifest for one command of dbt, which writes into it; so each gets its own."""
@@ -121,7 +134,7 @@ def _key(code: Code, settings: Settings, database: Path) -> str:
     profiles = code.profiles.read_text(encoding="utf-8")
     names = sorted(set(re.findall(r"env_var\('(\w+)'", profiles)))
     read = {name: os.environ.get(name) for name in names if not name.startswith(_ELSEWHERE)}
-    versions = {name: version(name) for name in _PARSERS}
+    versions = {name: version(name) for name in _PROGRAMS}
     digest = hashlib.sha256(
         repr((profiles, read, versions, settings.environment, database.stem)).encode()
     )

@@ -10,6 +10,7 @@ from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build, open_session
 from orchestration.warehouse.dates import parse_dates
+from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
 from orchestration.warehouse.store import Store
@@ -112,6 +113,35 @@ def test_changed_code_builds_from_nothing_unless_the_rows_are_kept(world, settin
     rebuilt = build(settings)
     assert rebuilt.full_refresh
     assert "code has changed" in rebuilt.reason
+
+
+def test_unit_tests_judge_code_once(world, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(dbt, "parsed", lambda *_: ParsedProject(tmp_path))
+    commands = []
+    run = dbt.run
+
+    def listen(settings, arguments, **options):
+        commands.append(arguments)
+        if len(commands) == 1:
+            return dbt.Outcome(
+                failures=[dbt.Failure("unit_test", "u", "other rows", "u.yml", None)]
+            )
+        return run(settings, arguments, **options)
+
+    monkeypatch.setattr(dbt, "run", listen)
+    world.land(world.action("view"))
+    with pytest.raises(AdxError, match="unit_test u"):
+        build(settings)
+    build(settings, selection="fct_actions")
+    build(settings)
+    build(settings, full_refresh=True)
+    left_out = ["--exclude-resource-type", "unit_test"]
+    assert commands == [
+        ["build", "--full-refresh"],
+        ["build", "--full-refresh", "--select", "fct_actions"],
+        ["build", "--full-refresh"],
+        ["build", "--full-refresh", *left_out],
+    ]
 
 
 @pytest.mark.slow

@@ -86,3 +86,19 @@ def test_only_the_newest_are_kept(project):
     assert sorted(path.joinpath("manifest.json").read_text() for path in kept) == [
         f"parsed select {number}" for number in range(3, 7)
     ]
+
+
+def test_code_is_judged_until_it_changes(project):
+    def parse() -> Path:
+        for name in ("partial_parse.msgpack", "manifest.json"):
+            (project.root / name).touch()
+        return project.root
+
+    def now():
+        return parsed_project(project.code, Settings(home=project.root), Path("a.duckdb"), parse)
+
+    assert not now().is_judged
+    now().keep_judged()
+    assert now().is_judged
+    project.test.write_text("select 2")
+    assert not now().is_judged
