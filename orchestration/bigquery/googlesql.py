@@ -66,6 +66,9 @@ NOT_IN_BIGQUERY = (
 CACHE = PROJECT_ROOT / ".tools" / "googlesql"
 """Where the compiled module is kept, for tests and commands alike."""
 
+EXACT = decimal.Context(prec=38)
+"""NUMERIC has 38 digits; Python's own context would round them to 28."""
+
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -306,7 +309,7 @@ def _value(cell: Any, kind: Any) -> Any:
     name = Kind.Name(kind.type_kind).removeprefix("TYPE_")
     if name == "NUMERIC":
         scaled = int.from_bytes(cell.numeric_value, "little", signed=True)
-        return decimal.Decimal(scaled).scaleb(-9)
+        return decimal.Decimal(scaled).scaleb(-9, EXACT)
     if name == "DATE":
         return dt.date(1970, 1, 1) + dt.timedelta(days=cell.date_value)
     if name == "TIMESTAMP":
