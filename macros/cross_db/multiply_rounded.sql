@@ -14,5 +14,5 @@
 {%- endmacro %}
 
 {% macro bigquery__multiply_rounded(a, b) -%}
-    cast({{ a }} as numeric) * cast({{ b }} as numeric)
+    (cast({{ a }} as numeric) * cast({{ b }} as numeric))
 {%- endmacro %}

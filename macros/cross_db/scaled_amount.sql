@@ -12,5 +12,5 @@
 {%- endmacro %}
 
 {% macro bigquery__scaled_amount(integer, scale) -%}
-    cast({{ integer }} as numeric) / 1{{ '0' * scale }}
+    (cast({{ integer }} as numeric) / 1{{ '0' * scale }})
 {%- endmacro %}
