@@ -33,7 +33,7 @@
         {{ text_of(column['column'], column['type']) }}
     {%- else -%}
         {%- set trimmed = trim_space(column['column']) -%}
-        {%- set cased = 'lower(' ~ trimmed ~ ')' if column['case'] == 'lower' else trimmed -%}
+        {%- set cased = lower_text(trimmed) if column['case'] == 'lower' else trimmed -%}
         {%- set known = 'nullif(' ~ cased ~ ", '')" if empty_is_null else cased -%}
         replace(replace({{ known }}, '^', '^^'), '|', '^|')
     {%- endif -%}

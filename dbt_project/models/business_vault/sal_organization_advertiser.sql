@@ -30,7 +30,7 @@ known_names as (
         organization_hk,
         business_key as organization_bk,
         'permalink' as matched_by,
-        nullif(lower({{ trim_space('permalink') }}), '') as matched_value
+        nullif({{ lower_text(trim_space('permalink')) }}, '') as matched_value
     from organizations
     where is_current and not is_deleted
     union all
@@ -56,7 +56,7 @@ wanted_names as (
         business_key as advertiser_bk,
         1 as precedence,
         'permalink' as matched_by,
-        nullif(lower({{ trim_space('crunchbase_permalink') }}), '') as matched_value
+        nullif({{ lower_text(trim_space('crunchbase_permalink')) }}, '') as matched_value
     from advertisers
     where is_current
     union all
