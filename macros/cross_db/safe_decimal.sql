@@ -3,19 +3,8 @@
     nine decimals. The guard keeps engines from rounding or reading exponents each in its own way.
 #}
 {% macro safe_decimal(text) -%}
-    {{ return(adapter.dispatch('safe_decimal')(text)) }}
-{%- endmacro %}
-
-{% macro duckdb__safe_decimal(text) -%}
     case
-        when regexp_matches({{ text }}, '^-?[0-9]{1,29}([.][0-9]{1,9})?$')
-            then try_cast({{ text }} as decimal(38, 9))
-    end
-{%- endmacro %}
-
-{% macro bigquery__safe_decimal(text) -%}
-    case
-        when regexp_contains({{ text }}, '^-?[0-9]{1,29}([.][0-9]{1,9})?$')
-            then safe_cast({{ text }} as numeric)
+        when {{ matches_pattern(text, '^-?[0-9]{1,29}([.][0-9]{1,9})?$') }}
+            then {{ _safe_cast(text, 'numeric(38, 9)') }}
     end
 {%- endmacro %}

@@ -3,13 +3,7 @@
     The guard is needed: DuckDB's try_cast rounds '1.5' and takes '1e3', BigQuery takes '0x10'.
 #}
 {% macro safe_integer(text) -%}
-    {{ return(adapter.dispatch('safe_integer')(text)) }}
-{%- endmacro %}
-
-{% macro duckdb__safe_integer(text) -%}
-    case when regexp_matches({{ text }}, '^-?[0-9]{1,19}$') then try_cast({{ text }} as bigint) end
-{%- endmacro %}
-
-{% macro bigquery__safe_integer(text) -%}
-    case when regexp_contains({{ text }}, '^-?[0-9]{1,19}$') then safe_cast({{ text }} as int64) end
+    case
+        when {{ matches_pattern(text, '^-?[0-9]{1,19}$') }} then {{ _safe_cast(text, 'bigint') }}
+    end
 {%- endmacro %}

@@ -3,15 +3,7 @@
     none. An address may lack its scheme, so that a bare domain gives itself.
 #}
 {% macro url_domain(url) -%}
-    {{ return(adapter.dispatch('url_domain')(url)) }}
-{%- endmacro %}
-
-{% macro duckdb__url_domain(url) -%}
-    nullif(regexp_extract(lower({{ url }}), '{{ _url_host() }}', 1), '')
-{%- endmacro %}
-
-{% macro bigquery__url_domain(url) -%}
-    nullif(regexp_extract(lower({{ url }}), r'{{ _url_host() }}'), '')
+    {{ extract_pattern(lower_text(url), _url_host()) }}
 {%- endmacro %}
 
 {#

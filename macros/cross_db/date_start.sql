@@ -1,0 +1,15 @@
+{# The first date of the week (ISO, Monday), month, quarter or year of a date. #}
+{% macro date_start(date, unit) -%}
+    {%- if unit not in ('day', 'week', 'month', 'quarter', 'year') -%}
+        {{ _argument_error("date_start: unit is day, week, month, quarter or year, not '" ~ unit ~ "'") }}
+    {%- endif -%}
+    {{ return(adapter.dispatch('date_start')(date, unit)) }}
+{%- endmacro %}
+
+{% macro duckdb__date_start(date, unit) -%}
+    cast(date_trunc('{{ unit }}', {{ date }}) as date)
+{%- endmacro %}
+
+{% macro bigquery__date_start(date, unit) -%}
+    date_trunc({{ date }}, {{ 'isoweek' if unit == 'week' else unit }})
+{%- endmacro %}

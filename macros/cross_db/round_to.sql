@@ -1,0 +1,20 @@
+{#
+    An amount rounded half away from zero to some decimals (an expression, 0 to 9), as decimal(38, 9);
+    exact while it has at most 28 integer digits. To the minor unit of a currency, for one.
+#}
+{% macro round_to(amount, decimals) -%}
+    {{ return(adapter.dispatch('round_to')(amount, decimals)) }}
+{%- endmacro %}
+
+{# DuckDB's round takes the decimals from a literal only. #}
+{% macro duckdb__round_to(amount, decimals) -%}
+    {%- set n = _duckdb_nanos(amount) -%}
+    {%- set unit = 'cast(pow(10, 9 - (' ~ decimals ~ ')) as hugeint)' -%}
+    {{ _duckdb_from_nanos(
+        'sign(' ~ n ~ ') * ((2 * abs(' ~ n ~ ') + ' ~ unit ~ ') // (2 * ' ~ unit ~ ')) * ' ~ unit
+    ) }}
+{%- endmacro %}
+
+{% macro bigquery__round_to(amount, decimals) -%}
+    round(cast({{ amount }} as numeric), {{ decimals }})
+{%- endmacro %}

@@ -1,0 +1,15 @@
+{#
+    What a distinct-count sketch keeps of a thing: the first 60 bits of its hash as an integer. `hash`
+    is a hash column, or `md5_hash(text)`.
+#}
+{% macro sketch_value(hash) -%}
+    {{ return(adapter.dispatch('sketch_value')(hash)) }}
+{%- endmacro %}
+
+{% macro duckdb__sketch_value(hash) -%}
+    cast('0x' || substr({{ hash_to_text(hash) }}, 1, 15) as bigint)
+{%- endmacro %}
+
+{% macro bigquery__sketch_value(hash) -%}
+    cast('0x' || substr({{ hash_to_text(hash) }}, 1, 15) as int64)
+{%- endmacro %}
