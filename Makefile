@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup prerequisites demo test test-fast bench lint dagster clean
+.PHONY: help setup prerequisites bigquery-emulator demo test test-fast bench lint dagster clean
 
 SEED ?= 1
 SCALE ?= 200000
@@ -24,7 +24,7 @@ BIN := $(CURDIR)/.venv/bin
 export VIRTUAL_ENV :=
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: $(BIN)/.synced ## Install everything the project needs below this folder
 
@@ -36,6 +36,17 @@ $(UV):
 
 $(BIN)/.synced: pyproject.toml uv.lock | prerequisites $(UV)
 	@$(UV) sync --frozen --quiet --python "$$(infra/setup/prerequisites.sh --print-python)"
+	@touch $@
+
+# The emulator has an environment of its own: its pins are not the platform's.
+EMULATOR := $(CURDIR)/.tools/bigquery-emulator
+EMULATOR_LOCK := infra/bigquery_emulator/pyproject.toml infra/bigquery_emulator/uv.lock
+
+bigquery-emulator: $(EMULATOR)/.synced ## Install the BigQuery emulator below this folder
+
+$(EMULATOR)/.synced: $(EMULATOR_LOCK) | prerequisites $(UV)
+	@UV_PROJECT_ENVIRONMENT=$(EMULATOR) $(UV) sync --frozen --quiet \
+		--project infra/bigquery_emulator --python "$$(infra/setup/prerequisites.sh --print-python)"
 	@touch $@
 
 demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
@@ -51,7 +62,7 @@ $(BIN)/.warm: $(BIN)/.synced
 	@$(BIN)/python -m ingestion.streaming.warm_up
 	@touch $@
 
-test: setup $(BIN)/.warm ## Run the whole suite
+test: setup $(BIN)/.warm bigquery-emulator ## Run the whole suite
 	@unset $${!ADX_@}; $(PYTEST)
 
 test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)

@@ -23,6 +23,7 @@ ENVIRONMENTS = PROJECT_ROOT / "environments"
 """One file an environment."""
 
 CatalogType = Literal["sqlite", "postgres", "rest"]
+Engine = Literal["duckdb", "bigquery"]
 
 
 class Settings(BaseSettings):
@@ -70,6 +71,24 @@ class Settings(BaseSettings):
             by blanks. Without any, alerts stand in the run ledger alone.
         duckdb_threads: Threads DuckDB may use.
         duckdb_memory: Memory DuckDB may use, such as `4GB`.
+        warehouse_engine: What the warehouse is: `duckdb` files in `<home>/warehouse`, or datasets
+            of `bigquery`.
+        bigquery_project: Project of the datasets and of the jobs.
+        bigquery_location: Location of the datasets, such as `EU`.
+        bigquery_dataset_prefix: What stands before the names of all datasets, where several
+            warehouses share a project.
+        bigquery_endpoint: Another address than Google's: that of the emulator. Nobody signs in
+            there.
+        bigquery_connection: The BigLake connection that reads the lake's files,
+            `<project>.<location>.<name>`; without one, the lake's rows are loaded into tables.
+        bigquery_readers: Who may read what is published, as BigQuery names members
+            (`group:analysts@example.com`), separated by blanks.
+        bigquery_maximum_bytes_billed: Most bytes that one statement may be billed for.
+        bigquery_job_seconds: Longest that one statement may take.
+        bigquery_request_seconds: Longest that the service may take to answer a request.
+        bigquery_job_retries: How often a job is tried again that the service failed.
+        bigquery_priority: `interactive` or `batch`.
+        bigquery_threads: Statements at a time.
     """
 
     model_config = SettingsConfigDict(
@@ -111,6 +130,19 @@ class Settings(BaseSettings):
     alert_urls: SecretStr = SecretStr("")
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
+    warehouse_engine: Engine = "duckdb"
+    bigquery_project: str | None = None
+    bigquery_location: str = "EU"
+    bigquery_dataset_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_]*$")
+    bigquery_endpoint: str | None = None
+    bigquery_connection: str | None = None
+    bigquery_readers: str = ""
+    bigquery_maximum_bytes_billed: int = Field(default=1024**4, ge=10 * 1024**2)
+    bigquery_job_seconds: int = Field(default=3600, ge=1)
+    bigquery_request_seconds: int = Field(default=60, ge=1)
+    bigquery_job_retries: int = Field(default=1, ge=0)
+    bigquery_priority: Literal["interactive", "batch"] = "interactive"
+    bigquery_threads: int = Field(default=8, ge=1)
 
     @field_validator("kafka_bootstrap")
     @classmethod
@@ -127,6 +159,12 @@ class Settings(BaseSettings):
             raise ValueError(f"ADX_CATALOG_TYPE {self.catalog_type} needs ADX_CATALOG_URL")
         if urlsplit(self.catalog_url or "").password:
             raise ValueError("the password in ADX_CATALOG_URL belongs in ADX_CATALOG_SECRET")
+        return self
+
+    @model_validator(mode="after")
+    def _bigquery_has_a_project(self) -> Self:
+        if self.warehouse_engine == "bigquery" and not self.bigquery_project:
+            raise ValueError("ADX_WAREHOUSE_ENGINE bigquery needs ADX_BIGQUERY_PROJECT")
         return self
 
     @cached_property
@@ -153,6 +191,11 @@ class Settings(BaseSettings):
     def postgres(self) -> Path:
         """The local Postgres server: data, log."""
         return self.home / "postgres"
+
+    @cached_property
+    def bigquery_emulator(self) -> Path:
+        """The local BigQuery emulator: data, log."""
+        return self.home / "bigquery_emulator"
 
     @cached_property
     def kafka(self) -> Path:

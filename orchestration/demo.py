@@ -21,7 +21,7 @@ from rich.console import Console
 from ingestion.adworld import create_world, describe, play
 from ingestion.errors import AdxError
 from ingestion.kafka import broker_status, create_topics, free_port, start_broker, stop_broker
-from ingestion.servers import stop_postgres, stop_s3
+from ingestion.servers import stop_bigquery_emulator, stop_postgres, stop_s3
 from ingestion.settings import Settings
 from orchestration.checkup import checkup
 from orchestration.pipeline import Platform
@@ -141,6 +141,7 @@ def clean_home(settings: Settings) -> list[str]:
     stop_broker(settings)
     stop_s3(settings)
     stop_postgres(settings)
+    stop_bigquery_emulator(settings)
     folders = [folder for folder in _folders(settings) if folder.exists()]
     for folder in folders:
         shutil.rmtree(folder)
@@ -152,6 +153,7 @@ def _folders(settings: Settings) -> list[Path]:
         settings.lake,
         settings.s3,
         settings.postgres,
+        settings.bigquery_emulator,
         settings.keys,
         settings.kafka,
         settings.checkpoints,

@@ -62,6 +62,9 @@ app.add_typer(world.app, name="world", rich_help_panel="Sources")
 app.add_typer(kafka.app, name="kafka", rich_help_panel="Sources")
 app.add_typer(servers.app("s3"), name="s3", rich_help_panel="Lake")
 app.add_typer(servers.app("postgres"), name="postgres", rich_help_panel="Lake")
+app.add_typer(
+    servers.app("bigquery_emulator"), name="bigquery-emulator", rich_help_panel="Warehouse"
+)
 app.add_typer(stream.app, name="stream", rich_help_panel="Landing")
 land.register(app)
 app.add_typer(failed.app, name="failed", rich_help_panel="Landing")

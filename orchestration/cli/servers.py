@@ -1,4 +1,4 @@
-"""`adx s3` and `adx postgres`: servers on loopback for the environments of these names."""
+"""`adx s3`, `adx postgres`, `adx bigquery-emulator`: servers on loopback for environments."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TITLES = {
     "s3": "S3 server and Iceberg REST catalog",
     "postgres": "Postgres server",
+    "bigquery_emulator": "BigQuery emulator",
 }
 
 
@@ -24,7 +25,7 @@ def app(name: str) -> typer.Typer:
     """The commands `start`, `stop` and `status` of one server.
 
     Args:
-        name: `s3` or `postgres`.
+        name: `s3`, `postgres` or `bigquery_emulator`.
     """
     title = _TITLES[name]
     commands = typer.Typer(help=f"The local {title}: start, stop, look.", no_args_is_help=True)
