@@ -19,7 +19,7 @@
     unnest(array(
         select as struct
             element,
-            place
-        from unnest({{ list }}) as element with offset as place
+            element_offset as place
+        from unnest({{ list }}) as element with offset as element_offset
     )) as {{ alias }}
 {%- endmacro %}

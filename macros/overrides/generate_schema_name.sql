@@ -1,4 +1,7 @@
-{# A model's custom schema is its schema: every environment has a database of its own. #}
+{#
+    A model's custom schema is its schema: every environment has a database of its own. Where several
+    warehouses share a BigQuery project, each has a prefix.
+#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ (custom_schema_name or target.schema) | trim }}
+    {{ env_var('ADX_BIGQUERY_DATASET_PREFIX', '') }}{{ (custom_schema_name or 'main') | trim }}
 {%- endmacro %}

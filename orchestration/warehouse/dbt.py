@@ -54,6 +54,9 @@ class Execution:
         message: What dbt or the engine said.
         failed_rows: Rows that a test found.
         response: What the engine answered; BigQuery names the bytes it read.
+        kind: dbt's word for what the node is: `model`, `seed`, `test`, `unit_test`.
+        schema: Where it was built.
+        name: What it is called there.
     """
 
     status: str
@@ -61,6 +64,9 @@ class Execution:
     message: str
     failed_rows: int | None
     response: dict[str, Any]
+    kind: str = ""
+    schema: str = ""
+    name: str = ""
 
 
 @dataclass
@@ -76,9 +82,14 @@ class Outcome:
     """By dbt's unique id, in the order in which they ended."""
 
 
-def code_hash() -> str:
-    """Hash of everything that decides which rows a build makes: dbt code, seeds and the engine."""
-    digest = hashlib.sha256(f"duckdb {duckdb.__version__}".encode())
+def code_hash(engine: str = "duckdb") -> str:
+    """Hash of everything that decides which rows a build makes: dbt code, seeds and the engine.
+
+    Args:
+        engine: The engine; the version of one that is a library counts, too.
+    """
+    version = f" {duckdb.__version__}" if engine == "duckdb" else ""
+    digest = hashlib.sha256(f"{engine}{version}".encode())
     add_code(digest, PROJECT_FOLDER, *(PROJECT_ROOT / name for name in _CODE_FOLDERS))
     return digest.hexdigest()[:16]
 
@@ -135,10 +146,18 @@ def _arguments(settings: Settings, arguments: Sequence[str]) -> list[str]:
     ]
 
 
-def variables(settings: Settings, database: Path, window: str | None) -> dict[str, str | None]:
-    """The environment variables that the profile and the window macro read."""
+def variables(
+    settings: Settings, database: Path | None, window: str | None, build_id: str | None = None
+) -> dict[str, str | None]:
+    """The environment variables that the profile, the window macro and the query comment read."""
+    if settings.warehouse_engine == "bigquery":
+        engine: dict[str, str | None] = {**bigquery_variables(settings)}
+    else:
+        # The prefix is BigQuery's: a database file is one warehouse.
+        engine = {"ADX_BIGQUERY_DATASET_PREFIX": None, "ADX_DUCKDB_PATH": str(database)}
     return {
-        "ADX_DUCKDB_PATH": str(database),
+        **engine,
+        "ADX_BUILD_ID": build_id,
         "ADX_LAKE_URL": settings.lake_url,
         "ADX_CATALOG_WAREHOUSE": settings.catalog_warehouse,
         "ADX_WINDOW": window,
@@ -149,12 +168,30 @@ def variables(settings: Settings, database: Path, window: str | None) -> dict[st
     }
 
 
+def bigquery_variables(settings: Settings) -> dict[str, str]:
+    """The environment variables that the BigQuery outputs of the profile read."""
+    values = {
+        "PROJECT": settings.bigquery_project,
+        "LOCATION": settings.bigquery_location,
+        "DATASET_PREFIX": settings.bigquery_dataset_prefix,
+        "ENDPOINT": settings.bigquery_endpoint,
+        "THREADS": settings.bigquery_threads,
+        "PRIORITY": settings.bigquery_priority,
+        "MAXIMUM_BYTES_BILLED": settings.bigquery_maximum_bytes_billed,
+        "JOB_SECONDS": settings.bigquery_job_seconds,
+        "JOB_RETRIES": settings.bigquery_job_retries,
+        "REQUEST_SECONDS": settings.bigquery_request_seconds,
+    }
+    return {f"ADX_BIGQUERY_{name}": "" if v is None else str(v) for name, v in values.items()}
+
+
 def run(
     settings: Settings,
     arguments: Sequence[str],
     *,
-    database: Path,
+    database: Path | None,
     window: str | None,
+    build_id: str | None = None,
     quiet: bool = True,
     artifacts: bool = False,
     on_node: Callable[[str, str], None] | None = None,
@@ -164,8 +201,9 @@ def run(
     Args:
         settings: Names the dbt target and the folders.
         arguments: The command and its options, such as `["build"]`.
-        database: The DuckDB file to write.
+        database: The DuckDB file to write; None where the engine is another one.
         window: The pin's window as JSON; None takes everything.
+        build_id: The build that it is for; BigQuery's jobs are labelled with it.
         quiet: Leave the terminal to the caller (the log file has what dbt says).
         artifacts: Write `manifest.json`, `run_results.json` and the graph, too, for readers that
             have no part in the run; it takes seconds, and what came of the run is returned.
@@ -181,7 +219,7 @@ def run(
             info = event.data.node_info
             on_node(info.node_name, info.node_status)
 
-    surroundings = variables(settings, database, window)
+    surroundings = variables(settings, database, window, build_id)
     manifest = None
     if not artifacts:
         surroundings["DBT_WRITE_JSON"] = "false"
@@ -190,24 +228,26 @@ def run(
     return _outcome(getattr(answer.result, "results", None) or [])
 
 
-def parsed(settings: Settings, database: Path) -> ParsedProject:
+def parsed(settings: Settings, database: Path | None) -> ParsedProject:
     """The project as it is now, parsed for the target of the settings.
 
     Args:
         settings: Names the dbt target and the folders.
-        database: The DuckDB file that dbt is to write.
+        database: The DuckDB file that dbt is to write; None where the engine is another one.
 
     Raises:
         AdxError: The project or the profile cannot be parsed.
     """
+    surroundings = variables(settings, database, None)
 
     def parse() -> Path:
-        _invoke(settings, ["parse"], variables(settings, database, None))
+        _invoke(settings, ["parse"], surroundings)
         return target_folder(settings)
 
     others = tuple(PROJECT_ROOT / name for name in (*_CODE_FOLDERS, _TEST_FOLDER))
     code = Code(PROJECT_FOLDER, others, PROJECT_ROOT / "profiles.yml")
-    return parsed_project(code, settings, database, parse)
+    name = settings.bigquery_project if database is None else database.stem
+    return parsed_project(code, settings, {**surroundings, "database": name}, parse)
 
 
 def _invoke(
@@ -229,6 +269,8 @@ def _invoke(
     from dbt.cli.main import dbtRunner
 
     command = [*_arguments(settings, arguments), *(_QUIET if quiet else ())]
+    if settings.warehouse_engine == "bigquery":
+        _bound_retries(settings)
     with environment(**surroundings), _log(settings, quiet=quiet) as write:
         callbacks = [callback for callback in (listen, write) if callback is not None]
         try:
@@ -268,9 +310,28 @@ def _log(settings: Settings, *, quiet: bool) -> Iterator[Callable[[Any], None] |
         yield write
 
 
+def _bound_retries(settings: Settings) -> None:
+    """Let Google's client give up on a service that fails.
+
+    dbt-bigquery leaves the retries of many requests (of metadata, of seeds) to the client's own
+    default, which goes on for ten minutes a request, and takes no setting for it.
+    """
+    from google.cloud.bigquery import retry
+
+    seconds = float(settings.bigquery_request_seconds if settings.bigquery_job_retries else 0.1)
+    for default in (retry.DEFAULT_RETRY, retry.DEFAULT_JOB_RETRY):
+        default._timeout = seconds
+
+
 def _cannot_start(exception: BaseException, settings: Settings) -> AdxError:
     kind = type(exception).__name__
     text = " ".join(str(exception).split())[:600]
+    if settings.warehouse_engine == "bigquery":
+        from orchestration.warehouse.bigquery.problems import explain_text
+
+        known = explain_text(text, settings)
+        if known is not None:
+            return known
     if "Profile" in kind or "profile" in text.lower():
         return AdxError(
             f"dbt cannot use the profile of environment {settings.environment}: {text}",
@@ -302,6 +363,10 @@ def _outcome(results: Sequence[Any]) -> Outcome:
             message=_first_lines(result.message),
             failed_rows=result.failures if kind == "test" else None,
             response=dict(result.adapter_response or {}),
+            kind=kind,
+            schema=getattr(node, "schema", ""),
+            # A unit test is never built.
+            name=getattr(node, "alias", node.name),
         )
         if status in {"success", "pass", "warn"}:
             if kind in {"test", "unit_test"}:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -94,15 +94,18 @@ def add_code(digest: Any, *folders: Path) -> None:
 
 
 def parsed_project(
-    code: Code, settings: Settings, database: Path, parse: Callable[[], Path]
+    code: Code,
+    settings: Settings,
+    surroundings: Mapping[str, str | None],
+    parse: Callable[[], Path],
 ) -> ParsedProject:
     """The project as it is now, parsed for a target; parsed at most once, also by two processes.
 
     Args:
         code: The project.
         settings: Names the target.
-        database: The DuckDB file that dbt is to write; its name is the database of all relations,
-            its place is not part of what is parsed.
+        surroundings: The environment variables that dbt gets, and as `database` what the database
+            of all relations is called; where a DuckDB file is, is not part of what is parsed.
         parse: Parses, and gives the target folder that dbt has written to.
 
     Raises:
@@ -110,7 +113,7 @@ def parsed_project(
     """
     place = _place(code, settings)
     place.mkdir(parents=True, exist_ok=True)
-    folder = place / _key(code, settings, database)
+    folder = place / _key(code, settings, surroundings)
     with _lock(place):
         if not folder.is_dir():
             written = parse()
@@ -130,13 +133,14 @@ def _place(code: Code, settings: Settings) -> Path:
     return beside / "target" / "parsed"
 
 
-def _key(code: Code, settings: Settings, database: Path) -> str:
+def _key(code: Code, settings: Settings, surroundings: Mapping[str, str | None]) -> str:
     profiles = code.profiles.read_text(encoding="utf-8")
     names = sorted(set(re.findall(r"env_var\('(\w+)'", profiles)))
-    read = {name: os.environ.get(name) for name in names if not name.startswith(_ELSEWHERE)}
+    known = {**os.environ, **surroundings}
+    read = {name: known.get(name) for name in names if not name.startswith(_ELSEWHERE)}
     versions = {name: version(name) for name in _PROGRAMS}
     digest = hashlib.sha256(
-        repr((profiles, read, versions, settings.environment, database.stem)).encode()
+        repr((profiles, read, versions, settings.environment, surroundings["database"])).encode()
     )
     add_code(digest, code.project, *code.others)
     return digest.hexdigest()[:16]

@@ -1,8 +1,8 @@
 """Every model, test and seed of the project compiles for BigQuery, and GoogleSQL accepts it.
 
-No account and no network: dbt compiles with a dummy token, in the form for a first build and in the
-form for an increment; Google's own analyzer then reads each statement in the order of the graph,
-with the columns that the statements before it give. What only DuckDB understands fails here.
+No account and no network: dbt compiles without credentials, in the form for a first build and in
+the form for an increment; Google's own analyzer then reads each statement in the order of the
+graph, with the columns that the statements before it give. What only DuckDB understands fails here.
 """
 
 import csv
@@ -20,6 +20,8 @@ from dbt.cli.main import dbtRunner
 
 from ingestion.contracts import all_contracts, raw_schema
 from ingestion.lake.ops import OPS_TABLES
+from ingestion.settings import Settings
+from orchestration.warehouse.dbt import bigquery_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = "nowhere"
@@ -118,11 +120,11 @@ def _compile(form: str, target: Path) -> list[Any]:
     command += ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT)]
     command += ["--target-path", str(target), "--log-path", str(target / "logs")]
     command += ["--log-level", "none", "--exclude", "resource_type:unit_test"]
+    settings = Settings(
+        environment="production", warehouse_engine="bigquery", bigquery_project=PROJECT
+    )
     values = {
-        "ADX_BIGQUERY_TOKEN": "none",
-        "ADX_BIGQUERY_PROJECT": PROJECT,
-        "ADX_BIGQUERY_DATASET": "main",
-        "ADX_BIGQUERY_LOCATION": "EU",
+        **bigquery_variables(settings),
         "ADX_COMPILE_AS": form,
         "ADX_WINDOW": _window(2 if form == "incremental" else None),
         "DO_NOT_TRACK": "1",

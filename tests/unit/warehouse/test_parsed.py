@@ -6,6 +6,8 @@ from ingestion.errors import AdxError
 from ingestion.settings import Settings
 from orchestration.warehouse.parsed import Code, parsed_project
 
+DUCKDB = {"database": "advertisex"}
+
 
 class Project:
     """A dbt project of one model, and how often it was parsed."""
@@ -22,7 +24,7 @@ class Project:
         self.code = Code(self.model.parent, (self.test.parent,), self.profiles)
         self.parses = 0
 
-    def parsed(self, home: str = "home", database: str = "advertisex.duckdb", **settings: str):
+    def parsed(self, home: str = "home", surroundings: dict[str, str] | None = None, **settings):
         written = self.root / home
         written.mkdir(exist_ok=True)
 
@@ -33,7 +35,7 @@ class Project:
             return written
 
         found = parsed_project(
-            self.code, Settings(home=written, **settings), written / database, parse
+            self.code, Settings(home=written, **settings), {**DUCKDB, **(surroundings or {})}, parse
         )
         return found.manifest_file.read_text()
 
@@ -65,8 +67,9 @@ def test_what_the_profile_reads_is_part_of_what_is_parsed(project, monkeypatch):
     monkeypatch.setenv("ADX_DATASET", "two")
     project.parsed()
     project.parsed(environment="s3")
-    project.parsed(database="other.duckdb")
-    assert project.parses == 4
+    project.parsed(surroundings={"database": "other"})
+    project.parsed(surroundings={"ADX_DATASET": "three"})
+    assert project.parses == 5
 
 
 def test_a_project_that_cannot_be_parsed_leaves_nothing(project):
@@ -74,7 +77,7 @@ def test_a_project_that_cannot_be_parsed_leaves_nothing(project):
         raise AdxError("broken", remedy="mend it")
 
     with pytest.raises(AdxError, match="broken"):
-        parsed_project(project.code, Settings(home=project.root), Path("advertisex.duckdb"), fail)
+        parsed_project(project.code, Settings(home=project.root), DUCKDB, fail)
     assert project.parsed() == "parsed select 1"
 
 
@@ -95,7 +98,7 @@ def test_code_is_judged_until_it_changes(project):
         return project.root
 
     def now():
-        return parsed_project(project.code, Settings(home=project.root), Path("a.duckdb"), parse)
+        return parsed_project(project.code, Settings(home=project.root), DUCKDB, parse)
 
     assert not now().is_judged
     now().keep_judged()
