@@ -53,6 +53,7 @@ def checkup(settings: Settings | None = None) -> list[Finding]:
         settings = settings or load_settings()
     except AdxError as error:
         return [*findings, _problem("settings", error)]
+    on_bigquery = settings.warehouse_engine == "bigquery"
     return [
         *findings,
         Finding("settings", ok=True, found=f"environment {settings.environment}"),
@@ -62,6 +63,7 @@ def checkup(settings: Settings | None = None) -> list[Finding]:
         _look("lake", lambda: _lake(settings)),
         _look("Kafka", lambda: _kafka(settings)),
         _look("dbt profile", lambda: _profile(settings)),
+        *([_look("BigQuery", lambda: _bigquery(settings))] if on_bigquery else []),
     ]
 
 
@@ -188,6 +190,13 @@ def _kafka(settings: Settings) -> str:
             remedy="Stop it, or set ADX_KAFKA_BOOTSTRAP to a free port (127.0.0.1:<port>).",
         )
     return f"{settings.kafka_bootstrap} {'answers' if answers else 'is free for the broker'}"
+
+
+def _bigquery(settings: Settings) -> str:
+    from orchestration.warehouse.bigquery.service import Service
+
+    Service(settings).check()
+    return f"project {settings.bigquery_project} in {settings.bigquery_location}"
 
 
 def _profile(settings: Settings) -> str:

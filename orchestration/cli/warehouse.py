@@ -57,13 +57,13 @@ def pin(as_json: JsonFlag = False) -> None:
     from ingestion.lake import Lake
     from ingestion.settings import load_settings
     from orchestration.warehouse.pin import find_pin, pin_lake
-    from orchestration.warehouse.store import Store
+    from orchestration.warehouse.publish import published_manifest
 
     settings = load_settings()
     lake = Lake.open(settings)
+    current = published_manifest(settings)
     pinned = pin_lake(lake)
-    current = Store(settings.warehouse).current()
-    previous = find_pin(lake, current.manifest.pin) if current else None
+    previous = find_pin(lake, current.pin) if current else None
     window = lake.window(previous, pinned)
     if as_json:
         tables = [
@@ -125,7 +125,7 @@ def build(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Pin the lake, build what is new with dbt on a copy of the warehouse, and test it.
+    """Pin the lake, build what is new with dbt where no reader sees it, and test it.
 
     With nothing new and unchanged code nothing is done, unless --dates asks for it. Changed
     code builds everything from nothing (see --keep-rows). A build that fails a test is kept aside
@@ -193,7 +193,7 @@ def publish(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make the newest build that passed the one that readers see, by replacing one link.
+    """Make the newest build that passed the one that readers see, in one step.
 
     Readers never wait and never see half a build; the last three builds are kept.
     """

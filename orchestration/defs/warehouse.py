@@ -125,12 +125,7 @@ def dbt_warehouse(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             if isinstance(session, build.Result):
                 context.log.info(f"Nothing to do: {session.reason}")
             else:
-                outcome = dbt.run(
-                    settings,
-                    session.arguments(),
-                    database=session.file,
-                    window=session.window.to_json(),
-                )
+                outcome = session.run(session.arguments())
                 if outcome.failures:
                     # Nobody will read what was built, so nothing counts as materialized.
                     yield from _checks(context, outcome)

@@ -18,11 +18,12 @@ The rules:
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -37,6 +38,9 @@ from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.pin import find_pin, pin_lake, registration
 from orchestration.warehouse.register import register
 from orchestration.warehouse.store import FILE_NAME, Build, Manifest, Store
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.bigquery.build import BigQuerySession
 
 _HEADROOM = 256 * 1024 * 1024
 """Bytes a build needs beyond twice the published file, for DuckDB's log and temporary files."""
@@ -156,6 +160,26 @@ class Session:
         failpoint("build.after_copy")
         with open_file(self.file, self.settings, read_only=False) as connection:
             register(connection, raw, ops, ranges)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        quiet: bool = True,
+        artifacts: bool = False,
+        on_node: Callable[[str, str], None] | None = None,
+    ) -> dbt.Outcome:
+        """Run one dbt command on the file that is being built; see `dbt.run`."""
+        return dbt.run(
+            self.settings,
+            arguments,
+            database=self.file,
+            window=self.window.to_json(),
+            build_id=self.build_id,
+            quiet=quiet,
+            artifacts=artifacts,
+            on_node=on_node,
+        )
 
     def finish(self, models: int, tests: int, **details: object) -> Result:
         """Seal a build whose models were built and whose tests passed, and write its ledger row.
@@ -345,12 +369,23 @@ def rebuild_reason(current: Build | None, *, keep_rows: bool = False) -> str:
     """
     if current is None:
         return "nothing is published yet"
-    build_id = current.manifest.build_id
-    stored, hashes = current.manifest.hash_contract, dbt.hash_contract()
+    reason = changed_code(current.manifest, dbt.code_hash(), keep_rows=keep_rows)
+    if not reason and current.log.exists():
+        return f"build {current.manifest.build_id} was written to after it was published"
+    return reason
+
+
+def changed_code(current: Manifest, code: str, *, keep_rows: bool) -> str:
+    """What of the code makes a build from nothing necessary; empty if nothing does.
+
+    Raises:
+        AdxError: As `plan_build`.
+    """
+    stored, hashes = current.hash_contract, dbt.hash_contract()
     if stored != hashes:
         reason = (
-            f"the vault keys of build {build_id} follow version {stored} of the hash contract, "
-            f"the code is at {hashes}"
+            f"the vault keys of build {current.build_id} follow version {stored} of the hash "
+            f"contract, the code is at {hashes}"
         )
         if keep_rows:
             raise AdxError(
@@ -359,10 +394,8 @@ def rebuild_reason(current: Build | None, *, keep_rows: bool = False) -> str:
                 exit_code=ExitCode.CONFIGURATION,
             )
         return reason
-    if current.manifest.code != dbt.code_hash() and not keep_rows:
-        return f"the dbt code has changed since build {build_id}"
-    if current.log.exists():
-        return f"build {build_id} was written to after it was published"
+    if current.code != code and not keep_rows:
+        return f"the dbt code has changed since build {current.build_id}"
     return ""
 
 
@@ -384,7 +417,7 @@ def open_session(
     keep_rows: bool = False,
     dates: DateRange | None = None,
     again: bool = False,
-) -> Iterator[Session | Result]:
+) -> "Iterator[Session | BigQuerySession | Result]":
     """Hold the writer's lock, pin, plan, copy and register; or say that there is nothing to do.
 
     A session that is left without `finish` is set aside: it is never published.
@@ -395,12 +428,26 @@ def open_session(
         full_refresh: Build everything from nothing.
         keep_rows: The code has changed, but not the rows it makes: build an increment.
         dates: Event dates to build again, though nothing of them is new.
-        again: Build even if the newest build is this one already.
+        again: Build even if the newest build is this one already; to be kept in the scratch place.
 
     Raises:
-        AdxError: Another build is running, the lake is empty or has no such pin.
+        AdxError: Another build is running, the lake is empty or has no such pin, or BigQuery
+            cannot be used.
         OSError: The disk has no room for the copy.
     """
+    if settings.warehouse_engine == "bigquery":
+        from orchestration.warehouse.bigquery.build import open_session as open_on_bigquery
+
+        with open_on_bigquery(
+            settings,
+            pin=pin,
+            full_refresh=full_refresh,
+            keep_rows=keep_rows,
+            dates=dates,
+            scratch=again,
+        ) as on_bigquery:
+            yield on_bigquery
+        return
     started_at = datetime.now(UTC)
     store = Store(settings.warehouse)
     lake = Lake.open(settings)
@@ -457,13 +504,7 @@ def build(
     ) as session:
         if isinstance(session, Result):
             return session
-        outcome = dbt.run(
-            settings,
-            session.arguments(selection),
-            database=session.file,
-            window=session.window.to_json(),
-            on_node=on_node,
-        )
+        outcome = session.run(session.arguments(selection), on_node=on_node)
         if outcome.failures:
             raise session.fail(outcome)
         if selection:

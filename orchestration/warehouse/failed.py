@@ -4,13 +4,13 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.landing import KeyStore
 from ingestion.settings import Settings
 from orchestration.warehouse.duck import open_file
-from orchestration.warehouse.store import Store
+from orchestration.warehouse.store import files_of
 
 Row = dict[str, object]
 
 
 def _rows(settings: Settings, sql: str, parameters: list[object]) -> list[Row]:
-    store = Store(settings.warehouse)
+    store = files_of(settings)
     store.published()
     with open_file(store.current_file, settings, read_only=True) as connection:
         cursor = connection.execute(sql, parameters)

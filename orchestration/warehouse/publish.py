@@ -1,4 +1,4 @@
-"""Makes a build the one that readers see, by replacing one link."""
+"""Makes a build the one that readers see, by replacing one link (or the views of BigQuery)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse import ledger
 from orchestration.warehouse.duck import open_file
-from orchestration.warehouse.store import Build, Store
+from orchestration.warehouse.store import Build, Manifest, Store
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,32 @@ class Publication:
     removed: list[str]
 
 
+def published_manifest(settings: Settings) -> Manifest | None:
+    """What readers see now, on either engine; None before the first publish.
+
+    Raises:
+        AdxError: BigQuery cannot be used.
+    """
+    if settings.warehouse_engine == "bigquery":
+        from orchestration.warehouse.bigquery.builds import Builds
+        from orchestration.warehouse.bigquery.service import Service
+
+        published = Builds(Service(settings)).published()
+        return published.manifest if published else None
+    current = Store(settings.warehouse).current()
+    return current.manifest if current else None
+
+
 def publish(settings: Settings, build_id: str | None = None) -> Publication:
     """Publish the newest build that passed, or the named one (also an older one, to go back).
 
     Raises:
         AdxError: There is nothing to publish, or the build is not whole.
     """
+    if settings.warehouse_engine == "bigquery":
+        from orchestration.warehouse.bigquery.publish import publish as publish_on_bigquery
+
+        return publish_on_bigquery(settings, build_id)
     started_at = datetime.now(UTC)
     store = Store(settings.warehouse)
     with store.lock("publish"):

@@ -55,8 +55,10 @@ def query(settings: Settings, sql: str, *, limit: int | None, build: str | None 
     """Run one SELECT.
 
     Raises:
-        AdxError: It is not one readable SELECT, or DuckDB refuses it.
+        AdxError: It is not one readable SELECT, or the engine refuses it.
     """
+    if settings.warehouse_engine == "bigquery":
+        return _ask_bigquery(settings, sql, limit, build)
     file = file_of(settings, build)
     with open_file(file, settings, read_only=True) as connection:
         _check(connection, sql)
@@ -69,6 +71,19 @@ def query(settings: Settings, sql: str, *, limit: int | None, build: str | None 
     if limit is None:
         return Answer(columns, rows, truncated=False)
     return Answer(columns, rows[:limit], truncated=len(rows) > limit)
+
+
+def _ask_bigquery(settings: Settings, sql: str, limit: int | None, build: str | None) -> Answer:
+    if build is not None:
+        raise AdxError(
+            "On BigQuery every build stands in datasets, and there is no file to choose.",
+            remedy="Leave --build out and name the dataset: core (published), work_core (in the "
+            "making), marts_<build> (kept), scratch_work_core (of `adx dbt`).",
+            exit_code=ExitCode.USAGE,
+        )
+    from orchestration.warehouse.bigquery.query import query as ask
+
+    return ask(settings, sql, limit=limit)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

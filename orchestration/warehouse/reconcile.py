@@ -25,7 +25,7 @@ from orchestration.warehouse import checksums
 from orchestration.warehouse.chain import CHAIN, Link
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.pin import find_pin
-from orchestration.warehouse.store import Store
+from orchestration.warehouse.store import files_of
 from orchestration.warehouse.verdict import Failure, Verdict
 
 Connection = duckdb.DuckDBPyConnection
@@ -45,7 +45,7 @@ def reconcile(settings: Settings) -> Verdict:
     Raises:
         AdxError: Nothing is published, or the lake cannot be read at all.
     """
-    build = Store(settings.warehouse).published()
+    build = files_of(settings).published()
     lake = Lake.open(settings)
     pin = find_pin(lake, build.manifest.pin)
     verdict = Verdict()

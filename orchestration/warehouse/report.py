@@ -10,7 +10,7 @@ import duckdb
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse.duck import open_file
-from orchestration.warehouse.store import Store
+from orchestration.warehouse.store import files_of
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def figures(settings: Settings) -> list[Section]:
     Raises:
         AdxError: Nothing is published yet.
     """
-    build = Store(settings.warehouse).published()
+    build = files_of(settings).published()
     with open_file(build.file, settings, read_only=True) as connection:
         sections = [
             _section(connection, "delivery", "Delivery by UTC date (gross)", DELIVERY, 1),

@@ -1,7 +1,6 @@
-"""dbt for developers: any dbt command, with the pin's window, on a copy of the published file."""
+"""dbt for developers: any dbt command, with the pin's window, on a copy of the warehouse."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ingestion.errors import AdxError
 from ingestion.settings import Settings
@@ -21,23 +20,16 @@ def run(settings: Settings, arguments: Sequence[str], *, pin: int | None = None)
     command = next((word for word in arguments if not word.startswith("-")), "")
     if command not in _WRITES:
         unused = settings.home / "dbt" / "unused.duckdb"
-        _check(_as_dbt(settings, arguments, unused, None))
+        _check(
+            dbt.run(settings, arguments, database=unused, window=None, quiet=False, artifacts=True)
+        )
         return
     with open_session(settings, pin=pin, keep_rows=True, again=True) as session:
         if isinstance(session, Result):  # pragma: no cover - `again` never has nothing to do
             return
-        outcome = _as_dbt(settings, arguments, session.file, session.window.to_json())
+        outcome = session.run(arguments, quiet=False, artifacts=True)
         session.keep_partial(outcome.models, outcome.tests)
     _check(outcome)
-
-
-def _as_dbt(
-    settings: Settings, arguments: Sequence[str], database: Path, window: str | None
-) -> dbt.Outcome:
-    """Everything on the terminal and every file written, as dbt does by itself."""
-    return dbt.run(
-        settings, arguments, database=database, window=window, quiet=False, artifacts=True
-    )
 
 
 def _check(outcome: dbt.Outcome) -> None:

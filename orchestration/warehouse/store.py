@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.durable import make_folder, sync_folder, write_file
+from ingestion.settings import Settings
 
 FILE_NAME = "advertisex.duckdb"
 """Never changes: its base name is the catalog name that views refer to."""
@@ -76,6 +77,21 @@ class Build:
     def log(self) -> Path:
         """DuckDB's log of changes that are not checkpointed; a whole build has none."""
         return self.file.with_name(f"{FILE_NAME}.wal")
+
+
+def files_of(settings: Settings) -> "Store":
+    """The folder of the warehouse, for what reads DuckDB files.
+
+    Raises:
+        AdxError: The warehouse is BigQuery's.
+    """
+    if settings.warehouse_engine != "duckdb":
+        raise AdxError(
+            "This reads the DuckDB file of the warehouse, and here the warehouse is BigQuery.",
+            remedy="Ask with `adx query`, or set ADX_ENVIRONMENT to one whose warehouse is DuckDB.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    return Store(settings.warehouse)
 
 
 class Store:

@@ -22,7 +22,7 @@ from ingestion.settings import Settings
 from orchestration.warehouse import ledger
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.metrics import FAMILIES, Family
-from orchestration.warehouse.store import Store
+from orchestration.warehouse.store import files_of
 from orchestration.warehouse.verdict import Failure, Verdict
 
 Dims = tuple[tuple[str, str | None], ...]
@@ -135,8 +135,7 @@ def verify(settings: Settings) -> Verdict:
         AdxError: Nothing is published, or no day was played.
     """
     started_at = datetime.now(UTC)
-    store = Store(settings.warehouse)
-    build = store.published()
+    build = files_of(settings).published()
     day, path = newest_key(settings.world)
     key = read_key(path)
     with open_file(build.file, settings, read_only=True) as connection:

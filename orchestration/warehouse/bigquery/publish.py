@@ -1,0 +1,241 @@
+"""Makes a build of BigQuery the one that readers see: a set of marts, and views that show it.
+
+A build that passed has a set of its own: the dataset `marts_<build>` with a clone of each mart
+(metadata only; what it shares with the work table is stored once). Readers see views of the
+datasets `core`, `analytics` and `finance`; publishing points them all to another set, in one script
+that runs on the service and puts them back if one of its statements fails. The views may read the
+sets, readers may not (authorized datasets).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
+from ingestion.lake import Lake
+from ingestion.settings import Settings
+from orchestration.warehouse import ledger
+from orchestration.warehouse.bigquery.builds import Builds, Passed
+from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
+from orchestration.warehouse.publish import Publication
+from orchestration.warehouse.store import KEEP_PASSED, Store
+
+WORK = "work_"
+"""What stands before the name of a mart's layer in the dataset that dbt builds it in."""
+_SET = "marts_"
+
+
+def set_of(build_id: str) -> str:
+    """The dataset that holds the marts of a build."""
+    return _SET + build_id.replace("-", "_")
+
+
+def make_set(service: Service, build_id: str, marts: Mapping[str, str]) -> None:
+    """Keep the marts of a build as they are now, before the next build changes the work tables.
+
+    Args:
+        service: Where.
+        build_id: The build.
+        marts: Layer of each mart by its name.
+
+    Raises:
+        AdxError: A mart that is a view reads what readers must not see.
+    """
+    dataset = set_of(build_id)
+    written = {layer: service.views(WORK + layer) for layer in set(marts.values())}
+    definitions = {
+        name: written[layer][name] for name, layer in marts.items() if name in written[layer]
+    }
+    tables = [name for name in marts if name not in definitions]
+    service.drop_dataset(dataset)
+    for layer in MARTS:
+        service.make_dataset(layer)
+    service.make_dataset(dataset, readable_by_views_of=MARTS)
+    service.run(
+        ";\n".join(
+            f"create table {service.table(dataset, name)}\n"
+            f"clone {service.table(WORK + marts[name], name)}"
+            for name in tables
+        ),
+        build_id,
+    )
+    for name in in_order(
+        {name: service.table(WORK + marts[name], name) for name in definitions}, definitions
+    ):
+        service.run(view_of_set(service, dataset, name, definitions[name]), build_id)
+
+
+def in_order(names: Mapping[str, str], definitions: Mapping[str, str]) -> Iterator[str]:
+    """Views in an order in which each comes after those that it reads.
+
+    Args:
+        names: What statements call each view.
+        definitions: The SELECT of each view.
+    """
+    waiting = set(definitions)
+    while waiting:
+        ready = {
+            view
+            for view in waiting
+            if not any(names[other] in definitions[view] for other in waiting - {view})
+        }
+        yield from sorted(ready or waiting)
+        waiting -= ready or waiting
+
+
+def view_of_set(service: Service, dataset: str, name: str, definition: str) -> str:
+    """The statement that makes a mart that is a view read its set instead of the work tables.
+
+    Raises:
+        AdxError: It reads another layer than the marts: readers would see what is not published.
+    """
+    for layer in MARTS:
+        definition = definition.replace(
+            f"{service.quoted(WORK + layer)}.", f"{service.quoted(dataset)}."
+        )
+    for layer in LAYERS:
+        if f"{service.quoted(layer)}." in definition:
+            raise AdxError(
+                f"The view {name} of the marts reads the layer {layer}, which is built in place.",
+                remedy="Let it read marts only, or materialize it as a table.",
+            )
+    return f"create view {service.table(dataset, name)} as\n{definition}"
+
+
+def publish_script(service: Service, build: Passed, replaced: Passed | None) -> str:
+    """The script that shows readers a build, or leaves them what they see.
+
+    Args:
+        service: Where.
+        build: The build that readers shall see.
+        replaced: The one that they see.
+    """
+    before = {} if replaced is None else replaced.marts
+    old_set = "" if replaced is None else set_of(replaced.manifest.build_id)
+    forth = [
+        *_views(service, set_of(build.manifest.build_id), build.marts),
+        *_drops(service, before, build.marts),
+        Builds(service).publish_statement(build.manifest),
+    ]
+    back = [*_views(service, old_set, before), *_drops(service, build.marts, before)]
+    return (
+        "begin\n"
+        + "".join(f"{statement};\n" for statement in forth)
+        + "exception when error then\n"
+        + "".join(f"{statement};\n" for statement in back)
+        + "raise;\nend;"
+    )
+
+
+def _views(service: Service, dataset: str, marts: Mapping[str, str]) -> list[str]:
+    return [
+        f"create or replace view {service.table(layer, name)} as\n"
+        f"select * from {service.table(dataset, name)}"
+        for name, layer in sorted(marts.items())
+    ]
+
+
+def _drops(service: Service, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [
+        f"drop view if exists {service.table(layer, name)}"
+        for name, layer in sorted(old.items())
+        if new.get(name) != layer
+    ]
+
+
+def grants(service: Service) -> list[str]:
+    """Statements that let the readers of the settings read what is published, and nothing else."""
+    readers = service.settings.bigquery_readers.split()
+    if not readers:
+        return []
+    names = ", ".join(f'"{reader}"' for reader in readers)
+    return [
+        f"grant `roles/bigquery.dataViewer`\non schema {service.quoted(layer)}\nto {names}"
+        for layer in MARTS
+    ]
+
+
+def publish(settings: Settings, build_id: str | None = None) -> Publication:
+    """Publish the newest build that passed, or the named one (also an older one, to go back).
+
+    Raises:
+        AdxError: There is nothing to publish, or the service fails; readers then see what they saw.
+    """
+    started_at = datetime.now(UTC)
+    service = Service(settings)
+    service.check()
+    builds = Builds(service)
+    with Store(settings.warehouse).lock("publish"):
+        passed = builds.passed()
+        current = builds.published()
+        build = _named(passed, build_id)
+        manifest = build.manifest
+        # One that is named is shown again, whatever a service that failed twice has left.
+        if build_id is None and current is not None and current.manifest == manifest:
+            return Publication("nothing to do", manifest.build_id, manifest.pin, None, [])
+        _check(service, build)
+        for statement in grants(service):
+            service.run(statement)
+        failpoint("publish.before_swap")
+        service.run(publish_script(service, build, current), manifest.build_id)
+        failpoint("publish.after_swap")
+        removed = _tidy(service, passed, (build, current))
+    replaced = None if current is None else current.manifest.build_id
+    ledger.record(
+        Lake.open(settings),
+        "publish",
+        manifest.build_id,
+        started_at,
+        loaded=manifest.rows,
+        pin=manifest.pin,
+        replaced=replaced,
+        removed=removed,
+    )
+    return Publication("published", manifest.build_id, manifest.pin, replaced, removed)
+
+
+def _named(passed: list[Passed], build_id: str | None) -> Passed:
+    if not passed:
+        raise AdxError(
+            "There is no build to publish.",
+            remedy="Run `adx build` first; a build that fails its tests is never published.",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    if build_id is None:
+        return passed[-1]
+    for build in passed:
+        if build.manifest.build_id == build_id:
+            return build
+    known = ", ".join(build.manifest.build_id for build in passed)
+    raise AdxError(
+        f"There is no build {build_id}.",
+        remedy=f"Name one of those that passed: {known}.",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def _check(service: Service, build: Passed) -> None:
+    """The set of the build must be there, whole."""
+    dataset = set_of(build.manifest.build_id)
+    missing = sorted(build.marts.keys() - service.tables(dataset).keys())
+    if missing:
+        raise AdxError(
+            f"The marts of build {build.manifest.build_id} are not all in {dataset}: "
+            f"{missing[0]} is missing.",
+            remedy="Publish a newer build, or run `adx build --full-refresh`.",
+        )
+
+
+def _tidy(service: Service, passed: list[Passed], kept: Iterable[Passed | None]) -> list[str]:
+    """Remove the sets of all but the newest builds; those that readers see or saw stay."""
+    keep = {build.manifest.build_id for build in passed[-KEEP_PASSED:]}
+    keep |= {build.manifest.build_id for build in kept if build is not None}
+    there = set(service.datasets())
+    old = [
+        build.manifest.build_id
+        for build in passed
+        if build.manifest.build_id not in keep and set_of(build.manifest.build_id) in there
+    ]
+    for build_id in old:
+        service.drop_dataset(set_of(build_id))
+    return old

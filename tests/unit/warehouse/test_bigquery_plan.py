@@ -1,0 +1,73 @@
+"""Which build comes next on BigQuery, where tables are built in place."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from ingestion.lake import Pin
+from orchestration.warehouse import dbt
+from orchestration.warehouse.bigquery.build import plan_build
+from orchestration.warehouse.bigquery.builds import Passed, Work
+from orchestration.warehouse.store import Manifest
+
+PINS = [Pin(number, datetime(2026, 3, 1, tzinfo=UTC), {}) for number in (1, 2, 3)]
+LAKE = SimpleNamespace(pins=lambda: PINS)
+
+
+def passed(number: int, pin: int, code: str = "now") -> Passed:
+    build_id = f"b{number:06d}-pin{pin}"
+    return Passed(Manifest(build_id, pin, None, code, True, "", "", 1, 1, 1), {})
+
+
+def work(number: int, pin: int, code: str = "now", *, full_refresh: bool = False) -> Work:
+    return Work(f"b{number:06d}-pin{pin}", pin, code, full_refresh, 1)
+
+
+@pytest.fixture(autouse=True)
+def code(monkeypatch):
+    monkeypatch.setattr(dbt, "code_hash", lambda _engine: "now")
+
+
+def plan(published: Passed | None, begun: Work | None, *, pin: int = 3, **asked: bool):
+    builds = SimpleNamespace(
+        published=lambda: published,
+        begun=lambda: begun,
+        passed=lambda: [published] if published else [],
+    )
+    planned = plan_build(LAKE, builds, PINS[pin - 1], **asked)
+    return planned.previous.number if planned.previous else None, planned.reason
+
+
+def test_the_first_build_makes_everything():
+    assert plan(None, None) == (None, "nothing is published yet")
+
+
+def test_an_increment_begins_at_what_is_published():
+    assert plan(passed(1, 1), work(1, 1, full_refresh=True)) == (1, "what is new since pin 1")
+
+
+def test_an_increment_that_failed_is_taken_again():
+    assert plan(passed(1, 1), work(2, 2))[0] == 1
+
+
+def test_a_making_of_everything_that_was_not_finished_begins_anew():
+    previous, reason = plan(passed(1, 1), work(2, 2, full_refresh=True))
+    assert previous is None
+    assert reason == "build b000002-pin2, which made everything from nothing, was not finished"
+
+
+def test_rows_of_other_code_do_not_stay():
+    previous, reason = plan(passed(1, 1), work(2, 2, "other"))
+    assert (previous, reason) == (None, "the tables hold rows of the code of build b000002-pin2")
+    assert plan(passed(1, 1), work(2, 2, "other"), keep_rows=True)[0] == 1
+    assert plan(passed(1, 1, "other"), work(1, 1, "other"))[0] is None
+
+
+def test_an_older_pin_is_made_from_nothing():
+    previous, reason = plan(passed(1, 1), work(2, 3), pin=2)
+    assert (previous, reason) == (None, "the tables hold pin 3 already, of build b000002-pin3")
+
+
+def test_everything_is_made_when_it_is_asked_for():
+    assert plan(passed(1, 1), work(1, 1), full_refresh=True) == (None, "asked for")
