@@ -1,0 +1,122 @@
+"""What can be wrong with BigQuery: each one clear sentence with a remedy, and nothing hangs."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ingestion.errors import AdxError, ExitCode
+from ingestion.local_server import HOST, free_ports
+from ingestion.settings import Settings
+from orchestration.warehouse.bigquery.service import Service
+from orchestration.warehouse.build import build
+from tests.integration.bigquery.misbehaving import Answer, Misbehaving, misbehaving
+
+JOBS = "/jobs"
+
+
+@pytest.fixture
+def service() -> Iterator[Misbehaving]:
+    with misbehaving() as service:
+        yield service
+
+
+@pytest.fixture
+def make(tmp_path: Any, service: Misbehaving) -> Callable[..., Settings]:
+    def make(**others: Any) -> Settings:
+        values = {
+            "environment": "production",
+            "warehouse_engine": "bigquery",
+            "bigquery_project": "no-such-project",
+            "bigquery_endpoint": service.url,
+            "bigquery_request_seconds": 2,
+            "bigquery_job_seconds": 5,
+            "home": tmp_path,
+        }
+        return Settings(**{**values, **others})
+
+    return make
+
+
+def expect(settings: Settings, sentence: str, remedy: str, exit_code: ExitCode) -> None:
+    """A build stops before it begins, with the sentence."""
+    with pytest.raises(AdxError, match=sentence) as caught:
+        build(settings)
+    assert remedy in caught.value.remedy
+    assert caught.value.exit_code == exit_code
+
+
+def test_nobody_is_signed_in(make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    expect(
+        make(bigquery_endpoint=None),
+        "Nobody is signed in to Google Cloud",
+        "gcloud auth application-default login",
+        ExitCode.CONFIGURATION,
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, "notFound", "Not found: Project no-such-project"),
+        Answer(
+            403,
+            "accessDenied",
+            "Access Denied: Project no-such-project: User does not have permission, or the "
+            "project does not exist.",
+        ),
+    ],
+    ids=["missing", "closed"],
+)
+def test_the_project_is_wrong(make: Any, service: Misbehaving, answer: Answer) -> None:
+    service.fails["/datasets"] = answer
+    expect(
+        make(),
+        "There is no project no-such-project, or it is closed to you",
+        "ADX_BIGQUERY_PROJECT",
+        ExitCode.CONFIGURATION,
+    )
+
+
+def test_the_service_cannot_be_reached(make: Any) -> None:
+    closed = f"http://{HOST}:{free_ports(1)[0]}"
+    expect(
+        make(bigquery_endpoint=closed),
+        f"BigQuery at {closed} cannot be reached",
+        "adx bigquery-emulator start",
+        ExitCode.UNAVAILABLE,
+    )
+
+
+def test_a_service_that_fails_is_left_in_time(make: Any, service: Misbehaving) -> None:
+    service.fails["/datasets"] = Answer(500, "internalError", "An internal error occurred")
+    started = time.monotonic()
+    expect(make(), "BigQuery at http.* fails", "run the command again", ExitCode.UNAVAILABLE)
+    assert time.monotonic() - started < 20
+    assert service.failed > 1, "it was tried again first"
+
+
+def test_a_statement_over_the_cap_is_refused(make: Any, service: Misbehaving) -> None:
+    service.fails[JOBS] = Answer(
+        400,
+        "bytesBilledLimitExceeded",
+        "Query exceeded limit for bytes billed: 10485760. 20971520 or higher required.",
+    )
+    settings = make(bigquery_maximum_bytes_billed=10_485_760)
+    with pytest.raises(AdxError, match="more than the cap of 10,485,760 bytes") as caught:
+        Service(settings).run("select 1")
+    assert "ADX_BIGQUERY_MAXIMUM_BYTES_BILLED" in caught.value.remedy
+    assert caught.value.exit_code == ExitCode.FAILED
+
+
+def test_a_statement_that_fails_is_left_in_time(make: Any, service: Misbehaving) -> None:
+    service.fails[JOBS] = Answer(500, "internalError", "An internal error occurred")
+    started = time.monotonic()
+    with pytest.raises(AdxError, match="fails"):
+        Service(make()).run("select 1")
+    assert time.monotonic() - started < 20
