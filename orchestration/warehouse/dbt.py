@@ -57,6 +57,7 @@ class Execution:
         kind: dbt's word for what the node is: `model`, `seed`, `test`, `unit_test`.
         schema: Where it was built.
         name: What it is called there.
+        view: The SELECT of a model that is a view.
     """
 
     status: str
@@ -67,6 +68,7 @@ class Execution:
     kind: str = ""
     schema: str = ""
     name: str = ""
+    view: str | None = None
 
 
 @dataclass
@@ -367,6 +369,7 @@ def _outcome(results: Sequence[Any]) -> Outcome:
             schema=getattr(node, "schema", ""),
             # A unit test is never built.
             name=getattr(node, "alias", node.name),
+            view=_view(node),
         )
         if status in {"success", "pass", "warn"}:
             if kind in {"test", "unit_test"}:
@@ -387,6 +390,11 @@ def _outcome(results: Sequence[Any]) -> Outcome:
                 )
             )
     return outcome
+
+
+def _view(node: Any) -> str | None:
+    is_view = getattr(node.config, "materialized", None) == "view"
+    return str(node.compiled_code) if is_view else None
 
 
 def _first_lines(message: object) -> str:

@@ -13,7 +13,7 @@ The rules of `orchestration.warehouse.build` hold, and these, because there is n
 - A selection, or `adx dbt`, works on clones in datasets of their own (`scratch_…`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from orchestration.warehouse import dbt, ledger
 from orchestration.warehouse.bigquery import raw
 from orchestration.warehouse.bigquery.builds import Builds, Passed, Relations, Work
 from orchestration.warehouse.bigquery.problems import explain_text
-from orchestration.warehouse.bigquery.publish import WORK, in_order, make_set
+from orchestration.warehouse.bigquery.publish import WORK, Mart, make_set
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
 from orchestration.warehouse.build import Plan, Result, changed_code
 from orchestration.warehouse.dates import DateRange
@@ -54,7 +54,7 @@ class BigQuerySession:
         self._lake = lake
         self._published = published
         self._started_at = datetime.now(UTC)
-        self._marts: dict[str, str] = {}
+        self._marts: dict[str, Mart] = {}
         self._code: ParsedProject | None = None
 
     def arguments(self, selection: str | None = None) -> list[str]:
@@ -363,7 +363,9 @@ def _open_scratch(
         _clone_tables(service, copy, dataset)
     session = BigQuerySession(copy, lake, plan, published)
     session.register()
-    _copy_views(service, copy, built)
+    if built:
+        # No clone of a view: dbt writes them over the clones. One whose model is new has to wait.
+        session.run(["run", "--select", "config.materialized:view"])
     return session
 
 
@@ -379,28 +381,11 @@ def _clone_tables(service: Service, copy: Service, dataset: str) -> None:
         )
 
 
-def _copy_views(service: Service, copy: Service, datasets: Iterable[str]) -> None:
-    """Views that read the clones as those that they stand for read the tables."""
-    names: dict[str, str] = {}
-    definitions: dict[str, str] = {}
-    places: dict[str, str] = {}
-    for dataset in datasets:
-        for name, sql in service.views(dataset).items():
-            names[name] = service.table(dataset, name)
-            definitions[name] = sql
-            places[name] = copy.table(dataset, name)
-    for name in in_order(names, definitions):
-        moved = definitions[name].replace(
-            f"`{service.project}`.`{service.prefix}", f"`{copy.project}`.`{copy.prefix}"
-        )
-        copy.run(f"create or replace view {places[name]} as\n{moved}")
-
-
-def marts_of(service: Service, outcome: dbt.Outcome) -> dict[str, str]:
-    """Layer of each mart that dbt built, by its name."""
+def marts_of(service: Service, outcome: dbt.Outcome) -> dict[str, Mart]:
+    """The marts that dbt built, by their names."""
     layers = {f"{service.prefix}{WORK}{layer}": layer for layer in MARTS}
     return {
-        execution.name: layers[execution.schema]
+        execution.name: Mart(layers[execution.schema], execution.view)
         for execution in outcome.executions.values()
         if execution.schema in layers and execution.kind == "model"
     }

@@ -8,6 +8,7 @@ sets, readers may not (authorized datasets).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ingestion.errors import AdxError, ExitCode
@@ -30,23 +31,32 @@ def set_of(build_id: str) -> str:
     return _SET + build_id.replace("-", "_")
 
 
-def make_set(service: Service, build_id: str, marts: Mapping[str, str]) -> None:
+@dataclass(frozen=True)
+class Mart:
+    """A mart that dbt built.
+
+    Attributes:
+        layer: `core`, `analytics` or `finance`.
+        view: Its SELECT, if it is a view.
+    """
+
+    layer: str
+    view: str | None
+
+
+def make_set(service: Service, build_id: str, marts: Mapping[str, Mart]) -> None:
     """Keep the marts of a build as they are now, before the next build changes the work tables.
 
     Args:
         service: Where.
         build_id: The build.
-        marts: Layer of each mart by its name.
+        marts: The marts by their names.
 
     Raises:
         AdxError: A mart that is a view reads what readers must not see.
     """
     dataset = set_of(build_id)
-    written = {layer: service.views(WORK + layer) for layer in set(marts.values())}
-    definitions = {
-        name: written[layer][name] for name, layer in marts.items() if name in written[layer]
-    }
-    tables = [name for name in marts if name not in definitions]
+    definitions = {name: mart.view for name, mart in marts.items() if mart.view is not None}
     service.drop_dataset(dataset)
     for layer in MARTS:
         service.make_dataset(layer)
@@ -54,13 +64,15 @@ def make_set(service: Service, build_id: str, marts: Mapping[str, str]) -> None:
     service.run(
         ";\n".join(
             f"create table {service.table(dataset, name)}\n"
-            f"clone {service.table(WORK + marts[name], name)}"
-            for name in tables
+            f"clone {service.table(WORK + mart.layer, name)}"
+            for name, mart in marts.items()
+            if mart.view is None
         ),
         build_id,
     )
     for name in in_order(
-        {name: service.table(WORK + marts[name], name) for name in definitions}, definitions
+        {name: service.table(WORK + marts[name].layer, name) for name in definitions},
+        definitions,
     ):
         service.run(view_of_set(service, dataset, name, definitions[name]), build_id)
 

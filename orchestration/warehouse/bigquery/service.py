@@ -198,14 +198,6 @@ class Service:
             except api.NotFound:
                 return {}
 
-    def views(self, dataset: str) -> dict[str, str]:
-        """The SELECT of each view of a dataset."""
-        found = self.run(
-            f"select table_name, view_definition from {self.quoted(dataset)}"
-            ".INFORMATION_SCHEMA.VIEWS"
-        )
-        return {str(name): str(sql) for name, sql in found}
-
     def describe(self, dataset: str, table: str) -> bigquery.Table | None:
         """What the service knows of a table; None if there is none."""
         with service_errors(self.settings):
