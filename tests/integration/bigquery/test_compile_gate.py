@@ -1,8 +1,8 @@
 """Every model, test and seed of the project compiles for BigQuery, and GoogleSQL accepts it.
 
-No account and no network: dbt compiles without credentials, in the form for a first build and in
-the form for an increment; Google's own analyzer then reads each statement in the order of the
-graph, with the columns that the statements before it give. What only DuckDB understands fails here.
+No account and no network: dbt compiles for the target where nobody signs in, as a first build and
+as an increment; Google's own analyzer then reads each statement in the order of the graph, with the
+columns that the statements before it give. What only DuckDB understands fails here.
 """
 
 import csv
@@ -116,12 +116,12 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _compile(form: str, target: Path) -> list[Any]:
-    command = ["compile", "--target", "production", "--no-populate-cache", "--no-introspect"]
+    command = ["compile", "--target", "bigquery_emulated", "--no-populate-cache", "--no-introspect"]
     command += ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT)]
     command += ["--target-path", str(target), "--log-path", str(target / "logs")]
     command += ["--log-level", "none", "--exclude", "resource_type:unit_test"]
     settings = Settings(
-        environment="production", warehouse_engine="bigquery", bigquery_project=PROJECT
+        environment="bigquery_emulated", warehouse_engine="bigquery", bigquery_project=PROJECT
     )
     values = {
         **bigquery_variables(settings),
