@@ -10,6 +10,11 @@
     cast(date_trunc('{{ unit }}', {{ date }}) as date)
 {%- endmacro %}
 
+{# Its `isoweek` is Monday, too, but the emulator does not know it. #}
 {% macro bigquery__date_start(date, unit) -%}
-    date_trunc({{ date }}, {{ 'isoweek' if unit == 'week' else unit }})
+    {%- if unit == 'week' -%}
+        {{ add_days(date, '1 - ' ~ iso_weekday(date)) }}
+    {%- else -%}
+        date_trunc({{ date }}, {{ unit }})
+    {%- endif -%}
 {%- endmacro %}

@@ -17,7 +17,7 @@
 {%- endmacro %}
 
 {% macro bigquery__divide_rounded(dividend, divisor) -%}
-    (cast({{ dividend }} as numeric) / nullif(cast({{ divisor }} as numeric), 0))
+    (cast({{ dividend }} as numeric(38, 9)) / nullif(cast({{ divisor }} as numeric(38, 9)), 0))
 {%- endmacro %}
 
 

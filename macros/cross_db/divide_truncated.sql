@@ -7,6 +7,7 @@
     (({{ dividend }}) // nullif({{ divisor }}, 0))
 {%- endmacro %}
 
+{# The emulator forgets where an argument begins and ends. #}
 {% macro bigquery__divide_truncated(dividend, divisor) -%}
-    div({{ dividend }}, nullif({{ divisor }}, 0))
+    div(({{ dividend }}), nullif({{ divisor }}, 0))
 {%- endmacro %}

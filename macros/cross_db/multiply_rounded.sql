@@ -13,6 +13,7 @@
     ) }}
 {%- endmacro %}
 
+{# The outer cast is for the emulator, which keeps all eighteen decimals. #}
 {% macro bigquery__multiply_rounded(a, b) -%}
-    (cast({{ a }} as numeric) * cast({{ b }} as numeric))
+    cast(cast({{ a }} as numeric(38, 9)) * cast({{ b }} as numeric(38, 9)) as numeric(38, 9))
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
     An amount rounded half away from zero to some decimals (an expression, 0 to 9), as decimal(38, 9);
-    exact while it has at most 28 integer digits. To the minor unit of a currency, for one.
+    exact while it has at most 20 integer digits. To the minor unit of a currency, for one.
 #}
 {% macro round_to(amount, decimals) -%}
     {{ return(adapter.dispatch('round_to')(amount, decimals)) }}
@@ -15,6 +15,9 @@
     ) }}
 {%- endmacro %}
 
+{# BigQuery's round takes them from a column, too; its emulator does not. #}
 {% macro bigquery__round_to(amount, decimals) -%}
-    round(cast({{ amount }} as numeric), {{ decimals }})
+    {%- set units = 'cast(pow(10, ' ~ decimals ~ ') as numeric(38, 9))' -%}
+    {%- set unit = 'cast(pow(10, -(' ~ decimals ~ ')) as numeric(38, 9))' -%}
+    {{ multiply_rounded('round(' ~ multiply_rounded(amount, units) ~ ')', unit) }}
 {%- endmacro %}

@@ -12,5 +12,6 @@
 {%- endmacro %}
 
 {% macro bigquery__scaled_amount(integer, scale) -%}
-    (cast({{ integer }} as numeric) / 1{{ '0' * scale }})
+    {%- set unit = "cast('0." ~ '0' * (scale - 1) ~ "1' as numeric(38, 9))" -%}
+    {{ multiply_rounded(integer, unit) }}
 {%- endmacro %}

@@ -22,7 +22,7 @@
 
 {# A plain cast would drop trailing zeros. #}
 {% macro bigquery__decimal_text(expression) -%}
-    format('%.9f', cast({{ expression }} as numeric))
+    format('%.9f', cast({{ expression }} as numeric(38, 9)))
 {%- endmacro %}
 
 {% macro duckdb__timestamp_text(expression) -%}

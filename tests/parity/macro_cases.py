@@ -718,8 +718,8 @@ SERIES = (
 )
 
 ELEMENTS = """(
-    select string_agg(made.id || cast(slots.place as string) || slots.element.name, ' '
-        order by made.id, slots.place)
+    select string_agg(made.id || cast(part.place as string) || part.element.name, ' '
+        order by made.id, part.place)
     from (
         select 'a' as id, [
             {{ struct_of({'name': "'x'", 'n': '1'}) }}, {{ struct_of({'name': "'y'", 'n': '2'}) }}
@@ -727,7 +727,7 @@ ELEMENTS = """(
         union all
         select 'b' as id, [{{ struct_of({'name': "'z'", 'n': '3'}) }}] as slots
     ) as made
-    cross join {{ list_elements('made.slots', 'slots') }}
+    cross join {{ list_elements('made.slots', 'part') }}
 )"""
 
 LETTERS = rows_of("t", "'b'", null("string"), "'a'")
@@ -771,6 +771,11 @@ LISTS: list[Row] = [
         "gathered in order, without nulls",
         "(select {{ list_to_text(list_of('t', 'id desc')) }} from " + LETTERS + " as s)",
         "a, b",
+    ),
+    (
+        "gathered without a place for nulls",
+        "(select {{ list_length(list_of('t', 'id')) }} from " + LETTERS + " as s)",
+        2,
     ),
     (
         "gathered by value",
@@ -1203,5 +1208,16 @@ CASES: tuple[Case, ...] = tuple(
     for name, expression, expected in rows
 )
 
-EMULATOR_DIFFERS: dict[str, str] = {}
+_LEAPS = "cuts hours off in UTC, where a zone is not a whole number of hours away"
+_NO_SAFE_JSON = "knows no safe.parse_json, and gives null"
+
+EMULATOR_DIFFERS: dict[str, str] = {
+    "round_to: many digits": "multiplies decimals of nine decimals below 1e20 only",
+    "start_of_date: the first of two midnights": "takes the second one, as DuckDB does",
+    "start_of_date: unknown zone": "takes no zone but a literal or a column",
+    "hours in zones: its start, Kolkata begins at half past": _LEAPS,
+    "hours in zones: its start, Kathmandu at a quarter past": _LEAPS,
+    "hours in zones: its start, Lord Howe, half an hour back": _LEAPS,
+    **{f"json: {name}": _NO_SAFE_JSON for name, _, value in JSON if value is not None},
+}
 """Cases that the emulator gets wrong, and why; the reference executor judges them."""
