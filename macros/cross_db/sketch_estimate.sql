@@ -9,6 +9,6 @@
     {%- endif -%}
     case
         when count({{ value }}) < {{ size }} then count({{ value }})
-        else cast(round({{ (size - 1) * 2 ** 60 }}e0 / max({{ value }})) as bigint)
+        else cast(round({{ (size - 1) * 2 ** 60 }}e0 / nullif(max({{ value }}), 0)) as bigint)
     end
 {%- endmacro %}

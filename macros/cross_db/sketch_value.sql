@@ -3,13 +3,5 @@
     is a hash column, or `md5_hash(text)`.
 #}
 {% macro sketch_value(hash) -%}
-    {{ return(adapter.dispatch('sketch_value')(hash)) }}
-{%- endmacro %}
-
-{% macro duckdb__sketch_value(hash) -%}
-    cast('0x' || substr({{ hash_to_text(hash) }}, 1, 15) as bigint)
-{%- endmacro %}
-
-{% macro bigquery__sketch_value(hash) -%}
-    cast('0x' || substr({{ hash_to_text(hash) }}, 1, 15) as int64)
+    {{ _safe_cast("'0x' || substr(" ~ hash_to_text(hash) ~ ", 1, 15)", 'bigint') }}
 {%- endmacro %}
