@@ -54,8 +54,8 @@ demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
 
 # Tests bring their own homes and ports; the environment of the caller must not leak into them.
 # Folders come in the order of their names, so that the long ones (chaos, e2e) begin first and the
-# short ones (unit) fill the end. Three workers keep two cores busy while tests wait for servers.
-PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
+# short ones (unit) fill the end. Four workers keep two cores busy while tests wait for servers.
+PYTEST := $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 # Spark's classes are archived once, so that the many starts of Spark in the suite are quick.
 $(BIN)/.warm: $(BIN)/.synced

@@ -18,13 +18,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ingestion.settings import Settings
 
 _CODE_SUFFIXES = {".sql", ".yml", ".csv", ".py"}
 _NOT_CODE = {"target", "logs", "dbt_packages"}
 _PROGRAMS = ("dbt-core", "dbt-duckdb", "dbt-bigquery", "duckdb")
-_ELSEWHERE = ("ADX_DUCKDB_", "ADX_ENVIRONMENT")
-"""Variables of the profile that say where DuckDB works, or what the settings say as well."""
+_ELSEWHERE = "ADX_DUCKDB_"
+"""Variables of the profile that only say where and how DuckDB works."""
 
 _KEPT = 4
 """Parsed projects that are kept: today's code for a few targets."""
@@ -134,16 +136,23 @@ def _place(code: Code, settings: Settings) -> Path:
 
 
 def _key(code: Code, settings: Settings, surroundings: Mapping[str, str | None]) -> str:
-    profiles = code.profiles.read_text(encoding="utf-8")
-    names = sorted(set(re.findall(r"env_var\('(\w+)'", profiles)))
+    target = repr(_target(code.profiles.read_text(encoding="utf-8"), settings.environment))
+    names = sorted(set(re.findall(r"env_var\(\W*(\w+)", target)))
     known = {**os.environ, **surroundings}
     read = {name: known.get(name) for name in names if not name.startswith(_ELSEWHERE)}
     versions = {name: version(name) for name in _PROGRAMS}
-    digest = hashlib.sha256(
-        repr((profiles, read, versions, settings.environment, surroundings["database"])).encode()
-    )
+    digest = hashlib.sha256(repr((target, read, versions, surroundings["database"])).encode())
     add_code(digest, code.project, *code.others)
     return digest.hexdigest()[:16]
+
+
+def _target(profiles: str, environment: str) -> object:
+    """What the profile says of a target; its name is nothing that models may ask for."""
+    try:
+        (profile,) = yaml.safe_load(profiles).values()
+        return profile["outputs"][environment]
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
+        return profiles, environment  # dbt will say what is wrong with it
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
 from ingestion.sources import adserver, campaigns, crunchbase, exchange, fx
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dlt_kills")]
 
 IDS = ["c1", "c2", "c3", "c4"]
 POINTS = ("dlt.before_extract", "dlt.after_extract", "dlt.before_commit", "dlt.after_commit")

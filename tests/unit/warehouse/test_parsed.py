@@ -8,6 +8,16 @@ from orchestration.warehouse.parsed import Code, parsed_project
 
 DUCKDB = {"database": "advertisex"}
 
+PROFILES = """
+advertisex:
+  outputs:
+    local: &duckdb
+      path: "{{ env_var('ADX_DUCKDB_PATH') }}"
+      schema: "{{ env_var('ADX_DATASET') }}"
+    s3: *duckdb
+    elsewhere: {path: "{{ env_var('ADX_OTHER', 'here') }}"}
+"""
+
 
 class Project:
     """A dbt project of one model, and how often it was parsed."""
@@ -20,7 +30,7 @@ class Project:
         for path in (self.model, self.test):
             path.parent.mkdir(parents=True)
             path.write_text("select 1")
-        self.profiles.write_text("{{ env_var('ADX_DUCKDB_PATH') }} {{ env_var('ADX_DATASET') }}")
+        self.profiles.write_text(PROFILES)
         self.code = Code(self.model.parent, (self.test.parent,), self.profiles)
         self.parses = 0
 
@@ -57,7 +67,7 @@ def test_homes_share_one_parse(project, monkeypatch):
 def test_a_changed_file_is_parsed(project, changed):
     project.parsed()
     path = getattr(project, changed)
-    path.write_text(path.read_text() + " -- changed")
+    path.write_text(path.read_text().replace("1", "2").replace("schema", "dataset"))
     assert project.parsed() == f"parsed {project.model.read_text()}"
     assert project.parses == 2
 
@@ -66,10 +76,28 @@ def test_what_the_profile_reads_is_part_of_what_is_parsed(project, monkeypatch):
     project.parsed()
     monkeypatch.setenv("ADX_DATASET", "two")
     project.parsed()
-    project.parsed(environment="s3")
     project.parsed(surroundings={"database": "other"})
     project.parsed(surroundings={"ADX_DATASET": "three"})
+    project.parsed(environment="elsewhere")
     assert project.parses == 5
+
+
+def test_targets_that_say_the_same_share_one_parse(project, monkeypatch):
+    project.parsed()
+    monkeypatch.setenv("ADX_OTHER", "there")
+    project.parsed(environment="s3")
+    assert project.parses == 1
+    project.parsed(environment="elsewhere")
+    monkeypatch.setenv("ADX_OTHER", "back")
+    project.parsed(environment="elsewhere")
+    assert project.parses == 3
+
+
+@pytest.mark.parametrize("profiles", ["[unclosed", "advertisex: 1", "a: {}\nb: {}", ""])
+def test_a_profile_that_nobody_understands_is_left_to_dbt(project, profiles):
+    project.profiles.write_text(profiles)
+    project.parsed()
+    assert project.parses == 1
 
 
 def test_a_project_that_cannot_be_parsed_leaves_nothing(project):
