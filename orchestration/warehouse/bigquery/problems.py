@@ -27,7 +27,8 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _FAILING = re.compile(
-    r"^50\d |internalError|backendError|Timeout of [\d.]+s exceeded|Job timed out",
+    r"^50\d |\b50\d (?:GET|POST|PUT|PATCH|DELETE) |internalError|backendError|"
+    r"Timeout of [\d.]+s exceeded|Job timed out",
     re.IGNORECASE | re.MULTILINE,
 )
 _TEXT_LENGTH = 300

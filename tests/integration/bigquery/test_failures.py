@@ -9,6 +9,7 @@ import pytest
 from ingestion.errors import AdxError, ExitCode
 from ingestion.local_server import HOST, free_ports
 from ingestion.settings import Settings
+from orchestration.warehouse.bigquery.problems import explain_text
 from orchestration.warehouse.bigquery.service import Service
 from orchestration.warehouse.build import build
 from tests.integration.bigquery.misbehaving import Answer, Misbehaving, misbehaving
@@ -120,3 +121,23 @@ def test_a_statement_that_fails_is_left_in_time(make: Any, service: Misbehaving)
     with pytest.raises(AdxError, match="fails"):
         Service(make()).run("select 1")
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Database Error in model a 500 POST http://x/jobs: An internal error", "fails"),
+        ("Database Error in seed b Timeout of 60.0s exceeded, last exception: 503", "fails"),
+        ("Query exceeded limit for bytes billed: 10. 20 or higher required.", "more than the cap"),
+        ("HTTPConnectionPool: Max retries exceeded with url: /", "cannot be reached"),
+        ("Your default credentials were not found.", "Nobody is signed in"),
+    ],
+)
+def test_what_dbt_passes_on_is_told_alike(make: Any, text: str, sentence: str) -> None:
+    known = explain_text(text, make())
+    assert known is not None
+    assert sentence in known.message
+
+
+def test_what_a_model_did_wrong_is_left_to_dbt(make: Any) -> None:
+    assert explain_text("Unrecognized name: no_such_column at [500:3]", make()) is None
