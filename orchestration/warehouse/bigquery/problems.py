@@ -104,8 +104,8 @@ def explain_text(text: str, settings: Settings) -> AdxError | None:
 
 
 def _is_about_project(text: str, settings: Settings) -> bool:
-    named = str(settings.bigquery_project) in text
-    return named and bool(re.search(r"project", text, re.IGNORECASE)) and "Dataset" not in text
+    project = re.escape(str(settings.bigquery_project))
+    return bool(re.search(rf"\bproject:? {project}\b", text, re.IGNORECASE))
 
 
 def _not_signed_in(reason: object) -> AdxError:
