@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup prerequisites bigquery-emulator demo test test-fast bench lint dagster clean
+.PHONY: help setup prerequisites bigquery-emulator demo test test-fast bench lint bigquery-check dagster clean
 
 SEED ?= 1
 SCALE ?= 200000
@@ -78,6 +78,9 @@ lint: setup ## Check Python, SQL and the dbt project
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models tests/dbt
 	@ADX_HOME=$(CURDIR)/.adx $(BIN)/adx dbt parse --no-partial-parse --quiet
 	@$(BIN)/dbt-bouncer run
+
+bigquery-check: setup ## Judge what BigQuery would be sent, and what it would read: offline, no account
+	@unset $${!ADX_@}; $(BIN)/python -m orchestration.bigquery.check
 
 dagster: setup ## Open Dagster on the graph, the runs and the checks
 	@home="$$($(BIN)/python -c "$$DAGSTER_HOME_SCRIPT")"; \

@@ -65,6 +65,8 @@ class _Api:
             ("GET", project + r"/datasets", self._list_datasets),
             ("POST", project + r"/datasets", self._insert_dataset),
             ("GET", project + r"/datasets/(?P<dataset>[^/]+)", self._get_dataset),
+            ("PATCH", project + r"/datasets/(?P<dataset>[^/]+)", self._get_dataset),
+            ("DELETE", project + r"/datasets/(?P<dataset>[^/]+)", self._delete_dataset),
             ("GET", project + r"/datasets/(?P<dataset>[^/]+)/routines", self._list_routines),
             ("GET", tables, self._list_tables),
             ("POST", tables, self._insert_table),
@@ -100,6 +102,13 @@ class _Api:
         if (project, dataset) not in self._warehouse.datasets:
             raise NotFoundError(f"Not found: Dataset {project}:{dataset}")
         return self._dataset(project, dataset)
+
+    def _delete_dataset(self, _: Any, project: str, dataset: str) -> Any:
+        self._get_dataset(None, project, dataset)
+        for key in [key for key in self._warehouse.tables if key[:2] == (project, dataset)]:
+            self._warehouse.drop(key)
+        self._warehouse.datasets.discard((project, dataset))
+        return {}
 
     @staticmethod
     def _dataset(project: str, name: str) -> Any:

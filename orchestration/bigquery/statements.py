@@ -8,8 +8,11 @@ is judged as BigQuery would judge it before it reads a byte.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
+
+from sqlglot import TokenType, tokenize
 
 from orchestration.bigquery.googlesql import GoogleSql, QueryRejectedError, unwrap
 
@@ -26,7 +29,7 @@ _KINDS = {
     "ResolvedAlterTableStmtProto": "ALTER_TABLE",
     "ResolvedAlterTableSetOptionsStmtProto": "ALTER_TABLE",
     "ResolvedAlterViewStmtProto": "ALTER_VIEW",
-    "ResolvedDropStmtProto": "DROP_TABLE",
+    "ResolvedDropStmtProto": "DROP",
     "ResolvedMergeStmtProto": "MERGE",
     "ResolvedInsertStmtProto": "INSERT",
     "ResolvedUpdateStmtProto": "UPDATE",
@@ -34,10 +37,15 @@ _KINDS = {
     "ResolvedTruncateStmtProto": "TRUNCATE_TABLE",
     "ResolvedGrantStmtProto": "GRANT",
     "ResolvedRevokeStmtProto": "REVOKE",
+    "ResolvedCreateRowAccessPolicyStmtProto": "ROW_ACCESS_POLICY",
     "ResolvedBeginStmtProto": "BEGIN_TRANSACTION",
     "ResolvedCommitStmtProto": "COMMIT_TRANSACTION",
     "ResolvedRollbackStmtProto": "ROLLBACK_TRANSACTION",
 }
+
+
+_COMMENT = re.compile(r"/\* (\{.*\}) \*/")
+"""dbt's query comment: one line, before everything else."""
 
 
 @dataclass
@@ -102,12 +110,21 @@ class NotFoundError(Exception):
 
 
 class Warehouse:
-    """The catalog and the record of all statements."""
+    """The catalog and the record of all statements.
+
+    Attributes:
+        tables: All tables and views.
+        datasets: Project and name of each dataset.
+        files: Columns of what lies outside, by its address, for external tables.
+        statements: What was taken.
+        rejections: What was not.
+    """
 
     def __init__(self, googlesql: GoogleSql) -> None:
         self.googlesql = googlesql
         self.tables: dict[Key, Table] = {}
         self.datasets: set[tuple[str, str]] = set()
+        self.files: dict[str, dict[str, Any]] = {}
         self.statements: list[Statement] = []
         self.rejections: list[Rejection] = []
 
@@ -138,54 +155,76 @@ class Warehouse:
         self.googlesql.drop_table(*key)
 
     def run(self, sql: str) -> Statement:
-        """Judge one statement and keep what it does to the catalog.
+        """Judge a statement, or a script's statements, and keep what it does to the catalog.
+
+        Of a script the analyzer knows the statements, not what stands around them: BEGIN, EXCEPTION
+        WHEN ERROR THEN, RAISE and END are left out. Nor does it know CREATE TABLE … CLONE; COPY has
+        the same form and meaning.
 
         Raises:
             QueryRejectedError: BigQuery would not take it.
         """
         node = node_of(sql)
         try:
-            resolved = self.googlesql.analyze(sql)
-            statement = self._take(node, sql, resolved)
+            for part in _parts(_COMMENT.sub("", sql)):
+                statement = self._take(node, part, self.googlesql.analyze(part))
+                self.statements.append(statement)
         except (QueryRejectedError, NotFoundError) as problem:
             self.rejections.append(Rejection(node, sql, str(problem)))
             raise QueryRejectedError(str(problem)) from problem
-        self.statements.append(statement)
         return statement
 
     def _take(self, node: str, sql: str, resolved: Any) -> Statement:
         name = resolved.DESCRIPTOR.name
         if name not in _KINDS:
             raise QueryRejectedError(f"{name} is no kind of statement that this check knows")
-        kind, target, columns = _KINDS[name], None, {}
-        if kind == "SELECT":
-            columns = _outputs(resolved)
-        elif kind == "CREATE_SCHEMA":
-            path = tuple(base_of(resolved, "name_path").name_path)
-            self.datasets.add((path[0], path[-1]))
-        elif kind.startswith("CREATE_"):
-            target = _key(base_of(resolved, "name_path").name_path)
-            if target[:2] not in self.datasets:
-                raise NotFoundError(f"Not found: Dataset {target[0]}:{target[1]}")
-            self.put(target, _created(kind, resolved))
-        elif kind in ("ALTER_TABLE", "ALTER_VIEW"):
-            changed = base_of(resolved, "name_path")
-            target = _key(changed.name_path)
-            if "option_list" in changed.DESCRIPTOR.fields_by_name:
-                _set_options(self.get(target), options_of(changed.option_list))
-            else:
-                self._alter(target, changed.alter_action_list)
-        elif kind == "DROP_TABLE":
-            target = _key(resolved.name_path)
-            if target in self.tables or not resolved.is_if_exists:
-                self.drop(target)
-        elif kind in ("MERGE", "INSERT", "UPDATE", "DELETE", "TRUNCATE_TABLE"):
-            target = _key(resolved.table_scan.table.full_name.split("."))
+        kind = _KINDS[name]
+        if kind == "DROP":
+            kind = f"DROP_{resolved.object_type}"
+        target = self._change(kind, resolved)
+        columns = _outputs(resolved) if kind == "SELECT" else {}
         return Statement(node, kind, sql, resolved, target, columns)
 
-    def _alter(self, key: Key, actions: Any) -> None:
+    def _change(self, kind: str, resolved: Any) -> Key | None:
+        """Do to the catalog what the statement does; gives the table that it is about."""
+        if kind in ("MERGE", "INSERT", "UPDATE", "DELETE", "TRUNCATE_TABLE"):
+            return _key(resolved.table_scan.table.full_name.split("."))
+        if kind.startswith(("CREATE_", "ALTER_", "DROP_")):
+            named = base_of(resolved, "name_path")
+            if kind == "CREATE_SCHEMA":
+                self.datasets.add((named.name_path[0], named.name_path[-1]))
+                return None
+            target = _key(named.name_path)
+            if kind.startswith("CREATE_"):
+                self._create(target, kind, resolved)
+            elif kind.startswith("ALTER_"):
+                self._alter(target, named)
+            elif target in self.tables or not named.is_if_exists:
+                self.drop(target)
+            return target
+        return None
+
+    def _create(self, target: Key, kind: str, resolved: Any) -> None:
+        if target[:2] not in self.datasets:
+            raise NotFoundError(f"Not found: Dataset {target[0]}:{target[1]}")
+        if kind == "CREATE_TABLE" and resolved.HasField("copy_from"):
+            source = unwrap(resolved.copy_from).table.full_name.split(".")
+            self.put(target, replace(self.get(_key(source))))
+        else:
+            table = _created(kind, resolved)
+            if table.kind == "EXTERNAL" and not table.columns:
+                (address,) = options_of(base_of(resolved, "option_list").option_list)["uris"]
+                if address not in self.files:
+                    raise NotFoundError(f"Not found: URI {address}")
+                table.columns = self.files[address]
+            self.put(target, table)
+
+    def _alter(self, key: Key, change: Any) -> None:
         table = self.get(key)
-        for action in map(unwrap, actions):
+        if "option_list" in change.DESCRIPTOR.fields_by_name:
+            _set_options(table, options_of(change.option_list))
+            return
+        for action in map(unwrap, change.alter_action_list):
             if action.DESCRIPTOR.name == "ResolvedSetOptionsActionProto":
                 _set_options(table, options_of(action.option_list))
             elif action.DESCRIPTOR.name == "ResolvedDropColumnActionProto":
@@ -196,9 +235,28 @@ class Warehouse:
         self.put(key, table)
 
 
+_AROUND = re.compile(r"(?i)^(\s*(begin(?!\s+transaction)|exception\s+when\s+error\s+then)\b)+")
+_ALONE = re.compile(r"(?i)^\s*(raise|end)?\s*$")
+_CLONE = re.compile(r"(?i)^(\s*create\s+(?:or\s+replace\s+)?table\s+\S+\s+)clone\b")
+
+
+def _parts(sql: str) -> list[str]:
+    """The statements of a script; line breaks stay, so that lines are counted from the whole."""
+    ends = [
+        token.start
+        for token in tokenize(sql, read="bigquery")
+        if token.token_type == TokenType.SEMICOLON
+    ]
+    if not ends or _ALONE.match(sql[ends[0] + 1 :]):
+        return [_CLONE.sub(r"\1copy", sql)]
+    parts = [sql[first + 1 : last] for first, last in pairwise([-1, *ends, len(sql)])]
+    around = [_AROUND.sub("", part) for part in parts]
+    return [_CLONE.sub(r"\1copy", part) for part in around if not _ALONE.match(part)]
+
+
 def node_of(sql: str) -> str:
     """The dbt node that the query comment names."""
-    comment = re.match(r"\s*/\*\s*(\{.*?\})\s*\*/", sql, re.DOTALL)
+    comment = _COMMENT.match(sql)
     return str(json.loads(comment[1]).get("node_id", "")) if comment else ""
 
 
@@ -274,8 +332,8 @@ def _names(expressions: Any) -> Iterator[str]:
     for expression in map(unwrap, expressions):
         if expression.DESCRIPTOR.name == "ResolvedColumnRefProto":
             yield expression.column.name
-        else:
-            yield from _names(expression.argument_list)
+        elif expression.DESCRIPTOR.name == "ResolvedFunctionCallProto":
+            yield from _names(base_of(expression, "argument_list").argument_list)
 
 
 def _set_options(table: Table, options: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
+    cluster_by=['line_item_key', 'exchange'],
     meta={'date_effects': [
         {'input': 'exchange.bids'},
         {'input': 'exchange.bid_requests', 'days_before': 1, 'days_after': 1},

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
+    cluster_by=['advertiser_key'],
     meta={'date_effects': [{'input': 'adserver.conversions'}]}
 ) }}
 

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
+    cluster_by=['line_item_key', 'placement_key'],
     meta={'date_effects': [
         {'input': 'ad_events.events', 'days_before': 1, 'days_after': 1},
         {'input': 'adserver.impressions'},

@@ -6,6 +6,7 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
+    cluster_by=['line_item_key', 'exchange'],
     meta={'date_effects': [
         {'input': 'exchange.wins'},
         {'input': 'exchange.bids', 'days_before': 1, 'days_after': var('max_billing_delay_days')},

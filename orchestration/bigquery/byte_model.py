@@ -1,0 +1,257 @@
+"""What an increment would read on BigQuery, by model and days of history: a model of bytes.
+
+    python -m orchestration.bigquery.byte_model FILE   measures the ad world in a DuckDB file anew
+
+BigQuery bills the columns that a query names times the rows of the partitions that it cannot leave
+out. Columns and partitions come from the check's scans; how many rows and how much text there are
+comes from the ad world (`ad_world.json`), brought up to 500 GiB of JSON a day.
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#data_type_sizes has widths.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.bigquery.dbt_runs import TOUCHED_DATES
+from orchestration.bigquery.googlesql import type_name
+from orchestration.bigquery.predicates import ALL, Scan, days_since_epoch
+from orchestration.bigquery.statements import Key, Table
+from orchestration.warehouse.bigquery.raw import PINNED
+
+if TYPE_CHECKING:
+    from rich.table import Table as Printed
+
+    from orchestration.bigquery.check import Report
+
+HISTORIES = (7, 30, 90)
+"""Days of history, the touched dates included."""
+
+EVENTS_A_DAY = 1_010_000_000
+"""500 GiB of JSON a day at 532 bytes an event; docs/scale.md has the arithmetic."""
+
+BUILDS_A_DAY = 24
+"""A window is an hour; docs/scale.md says why."""
+
+DAYS_OF_WORLD = 3
+"""Days, and builds, of the ad world that was measured."""
+
+PEOPLE = (
+    "hub_user",
+    "hub_account",
+    "link_user_account",
+    "sat_user__campaigns",
+    "masat_user__campaigns",
+    "dim_users",
+    "bv_audience_members",
+)
+"""Tables that grow with people, who come with events."""
+
+PEOPLE_AT_FIRST, PEOPLE_A_DAY = 300_000_000, 1_000_000
+"""Assumed: the people of a large market, and how many more there are each day."""
+
+ENTITY_SCALE = 1_000
+"""How many times the campaigns, line items, rates … of the ad world there are; they do not grow."""
+
+SMALL = 100e6
+"""What reads fewer bytes has no line of its own."""
+
+FIXED_WIDTHS = {"INT64": 8, "FLOAT64": 8, "BOOL": 1, "DATE": 8, "TIMESTAMP": 8, "NUMERIC": 16}
+HASH_WIDTH = 34  # 32 hexadecimal digits and the two bytes of any text
+DEFAULT_TEXT = 12.0
+LIST_LENGTH = 3
+
+GROWING: tuple[tuple[str, str, str], ...] = (
+    ("hub_*", "hub_*", "anti-join over the whole key: one hash a business key"),
+    ("link_*", "link_*", "anti-join over the whole key: one hash a relation"),
+    ("*sat_*", "*sat_*", "anti-join over the whole key: hashes and load order of the versions"),
+    ("bv_audience_members", "bv_audience_members", "merged by key: a row a person, not an event"),
+    ("rpt_addressable_audience", "bv_audience_members", "counts people: a row each, not an event"),
+    ("rpt_source_balance", "*sat_*", "counts what was loaded: a row a version, not an event"),
+    ("dim_users", "*", "built whole, as every dimension: a row a person, not an event"),
+)
+"""Model, table and reason: what may read more with each day of history."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one model reads in an increment.
+
+    Attributes:
+        model: Its name.
+        read: Bytes by days of history.
+        a_day: How much more it reads with another day of history, beyond 90.
+        reasons: Why it may, by table; tables without a reason have None.
+    """
+
+    model: str
+    read: Mapping[int, float]
+    a_day: float
+    reasons: Mapping[str, str | None]
+
+
+class ByteModel:
+    """Bytes of scans."""
+
+    def __init__(self, tables: Mapping[Key, Table]) -> None:
+        self._tables = tables
+        world = json.loads(Path(__file__).with_name("ad_world.json").read_text(encoding="utf-8"))
+        self._events = world["events"]
+        self._rows: dict[str, int] = world["rows"]
+        self._text: dict[str, float] = world["text"]
+
+    def bytes_of(self, scan: Scan, history: int) -> float:
+        """What the scan reads after so many days of history."""
+        if scan.is_empty:
+            return 0
+        types = self._tables[scan.table].columns
+        # A statement that changes rows is billed for all columns of the partitions it looks at.
+        columns = types if scan.is_target else scan.columns
+        width = sum(self.width(name, types[name]) for name in columns)
+        return width * self._rows_of(scan, history)
+
+    def width(self, name: str, kind: Any) -> float:
+        """Mean bytes of a column."""
+        text = type_name(kind)
+        if text in FIXED_WIDTHS:
+            return FIXED_WIDTHS[text]
+        if kind.HasField("array_type"):
+            return LIST_LENGTH * self.width(name, kind.array_type.element_type)
+        if kind.HasField("struct_type"):
+            members = kind.struct_type.field
+            return sum(self.width(member.field_name, member.field_type) for member in members)
+        if name.endswith(("_hk", "hashdiff")):
+            return HASH_WIDTH
+        return 2 + self._text.get(name, DEFAULT_TEXT)
+
+    def _rows_of(self, scan: Scan, history: int) -> float:
+        _, dataset, name = scan.table
+        name = name.removesuffix(PINNED)
+        measured = self._rows.get(name, 0)
+        a_day = measured / self._events * EVENTS_A_DAY
+        if dataset.startswith("raw_") and dataset != "raw_vault":
+            window = EVENTS_A_DAY / BUILDS_A_DAY * self._rows.get(f"{dataset}.{name}", 0)
+            window /= self._events
+            is_window = "_ingest_seq" in scan.bounds
+            return window if is_window else window * BUILDS_A_DAY * history
+        if dataset == "staging":  # the last of the world's windows, a day
+            return a_day * DAYS_OF_WORLD / BUILDS_A_DAY
+        if name in PEOPLE:
+            return PEOPLE_AT_FIRST + PEOPLE_A_DAY * history
+        partition = self._tables[scan.table].partition
+        if partition is None:
+            return measured * ENTITY_SCALE
+        if fnmatch(name, "rpt_*") or name.endswith("_daily"):  # rows by entity, not by event
+            a_day = measured * ENTITY_SCALE / DAYS_OF_WORLD
+        return a_day * _days(scan.bounds.get(partition, ALL), history)
+
+    def readings(self, scans: Mapping[str, Iterable[Scan]]) -> Iterator[Reading]:
+        """What each model reads, the largest first."""
+        readings = []
+        for unique_id, read in scans.items():
+            if not unique_id.startswith("model."):
+                continue
+            name = unique_id.split(".")[2]
+            total = {days: sum(self.bytes_of(s, days) for s in read) for days in HISTORIES}
+            growing = [s for s in read if self.bytes_of(s, 91) > self.bytes_of(s, 90)]
+            a_day = sum(self.bytes_of(s, 91) - self.bytes_of(s, 90) for s in growing)
+            reasons = {s.table[2]: reason_for(name, s.table[2]) for s in growing}
+            readings.append(Reading(name, total, a_day, reasons))
+        yield from sorted(readings, key=lambda reading: -reading.read[HISTORIES[-1]])
+
+
+def reason_for(model: str, table: str) -> str | None:
+    """Why this model may read more of that table with each day, if it may."""
+    for models, tables, reason in GROWING:
+        if fnmatch(model, models) and fnmatch(table, tables):
+            return reason
+    return None
+
+
+def _days(intervals: Iterable[tuple[float, float]], history: int) -> int:
+    """How many of the last days the intervals hold."""
+    last = days_since_epoch(TOUCHED_DATES[-1])
+    days: set[int] = set()
+    for low, high in intervals:
+        first = max(low, last - history + 1)
+        days.update(range(int(first), int(min(high, last)) + 1))
+    return len(days)
+
+
+def tables_of(report: "Report") -> Iterator["Printed"]:
+    """The readings as a table for people."""
+    from rich.table import Table as Printed
+
+    printed = Printed(title="What an increment of an hour reads at 500 GiB a day, GB")
+    printed.add_column("model")
+    for days in HISTORIES:
+        printed.add_column(f"{days} days", justify="right")
+    printed.add_column("each further day", justify="right")
+    printed.add_column("because of")
+    readings = list(ByteModel(report.warehouse.tables).readings(report.scans))
+    large = [reading for reading in readings if reading.read[HISTORIES[-1]] >= SMALL]
+    small = [reading for reading in readings if reading.read[HISTORIES[-1]] < SMALL]
+    for reading in large:
+        because = "; ".join(f"{t}: {why or 'NO REASON'}" for t, why in reading.reasons.items())
+        printed.add_row(reading.model, *_cells([reading]), because)
+    printed.add_section()
+    printed.add_row(f"{len(small)} models of less than {SMALL / 1e9} GB", *_cells(small), "")
+    printed.add_row(f"all {len(readings)} models", *_cells(readings), "")
+    yield printed
+
+
+def _cells(readings: Sequence[Reading]) -> list[str]:
+    """Gigabytes by days of history, and by a further day."""
+    total = [sum(reading.read[days] for reading in readings) / 1e9 for days in HISTORIES]
+    a_day = sum(reading.a_day for reading in readings) / 1e9
+    return [*(f"{gigabytes:,.1f}" for gigabytes in total), f"{a_day:,.2f}"]
+
+
+def measure(file: Path) -> dict[str, Any]:
+    """Rows of each table and mean bytes of each text column of a published ad world of 3 days."""
+    import duckdb
+
+    rows: dict[str, int] = {}
+    sums: dict[str, tuple[float, int]] = {}
+    with duckdb.connect(str(file), read_only=True) as world:
+        loads = world.execute(
+            "select 'raw_' || source || '.' || table_name, sum(loaded_count), "
+            "source not in ('campaigns', 'crunchbase', 'fx') from ops.source_loads group by all"
+        ).fetchall()
+        rows |= {name: int(count) for name, count, _ in loads}
+        tables = world.execute(
+            "select schema_name, table_name from duckdb_tables() "
+            "where schema_name not in ('main', 'meta', 'ops', 'staging')"
+        ).fetchall()
+        staged = world.execute(
+            "select 'staging', table_name from duckdb_tables() where schema_name = 'staging'"
+        ).fetchall()
+        for schema, name in tables + staged:
+            table = f'"{schema}"."{name}"'
+            count = _one(world.execute(f"select count(*) from {table}"))
+            rows[name] = int(count)
+            columns = world.execute(
+                "select column_name from duckdb_columns() where schema_name = ? "
+                "and table_name = ? and data_type = 'VARCHAR'",
+                [schema, name],
+            ).fetchall()
+            for (column,) in columns:
+                mean = _one(world.execute(f'select avg(strlen("{column}")) from {table}')) or 0
+                total, number = sums.get(column, (0.0, 0))
+                sums[column] = (total + mean * count, number + count)
+    text = {name: round(total / number, 1) for name, (total, number) in sums.items() if number}
+    events = sum(int(count) for _, count, is_event in loads if is_event)
+    ordered = dict(sorted(text.items()))
+    return {"events": events, "rows": dict(sorted(rows.items())), "text": ordered}
+
+
+def _one(result: Any) -> Any:
+    return result.fetchone()[0]
+
+
+if __name__ == "__main__":
+    measured = json.dumps(measure(Path(sys.argv[1])), indent=1)
+    Path(__file__).with_name("ad_world.json").write_text(measured + "\n", encoding="utf-8")

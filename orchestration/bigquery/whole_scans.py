@@ -1,0 +1,40 @@
+"""Which scans may read all partitions of a table, each with its reason."""
+
+from fnmatch import fnmatch
+
+WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
+    (
+        "test.*.assert_event_keys_are_unique",
+        "fct_*",
+        "the proof over all dates that no event counts twice: keys and dates of the facts",
+    ),
+    (
+        "test.*.assert_billing_equals_facts",
+        "fct_*",
+        "what is billed adds up over all dates: dates and amounts of impressions and clicks",
+    ),
+    (
+        "test.*.assert_billing_equals_facts",
+        "bv_bought_impressions",
+        "what was paid adds up over all dates: dates and amounts",
+    ),
+    (
+        "test.*",
+        "rpt_*_daily",
+        "a report has a row per day and campaign or line item, not per event",
+    ),
+    (
+        "test.*",
+        "fct_line_item_billing_daily",
+        "a row per day and line item, not per event",
+    ),
+)
+"""dbt's unique id, table, reason; ids and tables are patterns of the shell."""
+
+
+def reason_for(unique_id: str, table: str) -> str | None:
+    """Why this node may read all of that table, if it may."""
+    for nodes, tables, reason in WHOLE_SCANS:
+        if fnmatch(unique_id, nodes) and fnmatch(table, tables):
+            return reason
+    return None
