@@ -136,6 +136,11 @@ class Window:
     tables: Mapping[str, TableWindow]
     again: tuple[date, date] | None = None
 
+    @property
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """`(from_seq, to_seq]` of each table, by `<source>.<table>`."""
+        return {name: (table.from_seq, table.to_seq) for name, table in self.tables.items()}
+
     def to_json(self) -> str:
         """The window as dbt gets it."""
         return json.dumps(

@@ -29,7 +29,7 @@ import duckdb
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
-from ingestion.lake import Lake, Pin
+from ingestion.lake import Lake, Pin, Window
 from ingestion.settings import Settings
 from orchestration.warehouse import checksums, dbt, ledger
 from orchestration.warehouse.dates import DateRange
@@ -84,6 +84,60 @@ class Plan:
     reason: str
     dates: DateRange | None = None
 
+    def is_done_by(self, newest: Manifest) -> bool:
+        """Whether the newest build already is what this one would be."""
+        return (newest.pin, newest.code) == (self.pin.number, self.code)
+
+    def arguments(self, code: ParsedProject, selection: str | None) -> list[str]:
+        """Arguments of the dbt command that builds the models and runs the tests.
+
+        Unit tests judge code, not data: code that has passed them is not judged again.
+        """
+        return [
+            "build",
+            *([] if self.previous else ["--full-refresh"]),
+            *(["--exclude-resource-type", "unit_test"] if code.is_judged else []),
+            *(["--select", *selection.split()] if selection else []),
+        ]
+
+    def manifest(
+        self, build_id: str, started_at: datetime, *, models: int, tests: int, rows: int
+    ) -> Manifest:
+        """What the build is, now that it is finished."""
+        return Manifest(
+            build_id=build_id,
+            pin=self.pin.number,
+            previous_pin=self.previous.number if self.previous else None,
+            code=self.code,
+            full_refresh=self.previous is None,
+            started_at=started_at.isoformat(),
+            finished_at=datetime.now(UTC).isoformat(),
+            models=models,
+            tests=tests,
+            rows=rows,
+            hash_contract=self.hash_contract,
+        )
+
+    def result(
+        self, status: str, manifest: Manifest, folder: str, changed: dict[str, int]
+    ) -> "Result":
+        """What the build did, to whoever asked for it."""
+        started_at = datetime.fromisoformat(manifest.started_at)
+        return Result(
+            status=status,
+            build_id=manifest.build_id,
+            pin=manifest.pin,
+            previous_pin=manifest.previous_pin,
+            full_refresh=manifest.full_refresh,
+            reason=self.reason,
+            folder=folder,
+            models=manifest.models,
+            tests=manifest.tests,
+            rows=manifest.rows,
+            changed=changed,
+            seconds=round((datetime.now(UTC) - started_at).total_seconds(), 1),
+        )
+
 
 @dataclass(frozen=True)
 class Result:
@@ -118,6 +172,24 @@ class Result:
     seconds: float
 
 
+def nothing_new(newest: Manifest, folder: str) -> Result:
+    """What is said if the newest build is the one that was asked for."""
+    return Result(
+        status="nothing to do",
+        build_id=newest.build_id,
+        pin=newest.pin,
+        previous_pin=newest.previous_pin,
+        full_refresh=False,
+        reason=f"nothing is new since pin {newest.pin}, and the code is the same",
+        folder=folder,
+        models=0,
+        tests=0,
+        rows=newest.rows,
+        changed={},
+        seconds=0.0,
+    )
+
+
 class Session:
     """A build in progress, with its file copied and registered; made by `open_session`."""
 
@@ -136,17 +208,9 @@ class Session:
         self._code: ParsedProject | None = None
 
     def arguments(self, selection: str | None = None) -> list[str]:
-        """Arguments of the dbt command that builds the models and runs the tests.
-
-        Unit tests judge code, not data: code that has passed them is not judged again.
-        """
+        """Arguments of the dbt command that builds and tests; see `Plan.arguments`."""
         self._code = dbt.parsed(self.settings, self.file)
-        return [
-            "build",
-            *([] if self.plan.previous else ["--full-refresh"]),
-            *(["--exclude-resource-type", "unit_test"] if self._code.is_judged else []),
-            *(["--select", *selection.split()] if selection else []),
-        ]
+        return self.plan.arguments(self._code, selection)
 
     def begin(self) -> None:
         """Copy the base and make the pinned lake readable in it."""
@@ -154,12 +218,9 @@ class Session:
         if self.plan.base is not None:
             _copy(self.plan.base.file, self.file)
         raw, ops = registration(self._lake, self.plan.pin)
-        ranges = {
-            name: (table.from_seq, table.to_seq) for name, table in self.window.tables.items()
-        }
         failpoint("build.after_copy")
         with open_file(self.file, self.settings, read_only=False) as connection:
-            register(connection, raw, ops, ranges)
+            register(connection, raw, ops, self.window.ranges)
 
     def run(
         self,
@@ -197,32 +258,12 @@ class Session:
         build = self._store.accept(manifest)
         self.is_open = False
         failpoint("build.after_accept")
-        ledger.record(
-            self._lake,
-            "build",
-            self.build_id,
-            self._started_at,
-            read=read,
-            loaded=manifest.rows,
-            failed=0,
-            pin=manifest.pin,
-            previous_pin=manifest.previous_pin,
-            full_refresh=manifest.full_refresh,
-            models=models,
-            tests=tests,
-            changed=changed,
-            again=self.plan.dates,
-            **details,
-        )
-        return self._result("built", build.folder, manifest, changed)
+        record_build(self._lake, manifest, self.plan, read=read, changed=changed, **details)
+        return self.plan.result("built", manifest, str(build.folder), changed)
 
     def _new_rows(self, connection: duckdb.DuckDBPyConnection) -> int:
         """Rows of the raw tables in the window."""
-        new = " or ".join(
-            f"(source || '.' || table_name = '{name}' and ingest_seq > {table.from_seq})"
-            for name, table in self.window.tables.items()
-        )
-        sql = f"select coalesce(sum(read_count), 0) from ops.source_loads where {new}"
+        sql = new_rows("ops.source_loads", self.window)
         row = connection.execute(sql).fetchone()
         return int(row[0]) if row else 0
 
@@ -232,24 +273,17 @@ class Session:
         Returns:
             The manifest, what has changed by table, and the rows of the window.
         """
-        finished_at = datetime.now(UTC)
         with open_file(self.file, self.settings, read_only=False, lake=False) as connection:
             read = self._new_rows(connection)
             before = checksums.stored(connection) if self.plan.base else {}
             checksums.store(connection)
             after = checksums.stored(connection)
-            manifest = Manifest(
-                build_id=self.build_id,
-                pin=self.plan.pin.number,
-                previous_pin=self.plan.previous.number if self.plan.previous else None,
-                code=self.plan.code,
-                full_refresh=self.plan.previous is None,
-                started_at=self._started_at.isoformat(),
-                finished_at=finished_at.isoformat(),
+            manifest = self.plan.manifest(
+                self.build_id,
+                self._started_at,
                 models=models,
                 tests=tests,
                 rows=sum(part.row_count for part in after.values()),
-                hash_contract=self.plan.hash_contract,
             )
             connection.execute(META_BUILD)
             connection.execute(
@@ -258,7 +292,7 @@ class Session:
                     manifest.build_id,
                     manifest.pin,
                     manifest.previous_pin,
-                    finished_at.replace(tzinfo=None),
+                    datetime.fromisoformat(manifest.finished_at).replace(tzinfo=None),
                     manifest.full_refresh,
                     manifest.code,
                     manifest.hash_contract,
@@ -271,7 +305,7 @@ class Session:
         """Keep a build of a selection in the scratch folder."""
         manifest, changed, _ = self._seal(models, tests)
         self.is_open = False
-        return self._result("partial", self._store.keep_partial(), manifest, changed)
+        return self.plan.result("partial", manifest, str(self._store.keep_partial()), changed)
 
     def fail(self, outcome: dbt.Outcome) -> AdxError:
         """Set a build aside whose models or tests failed, and say which."""
@@ -303,23 +337,52 @@ class Session:
         self.is_open = False
         return self._store.set_aside(self.build_id)
 
-    def _result(
-        self, status: str, folder: Path, manifest: Manifest, changed: dict[str, int]
-    ) -> Result:
-        return Result(
-            status=status,
-            build_id=self.build_id,
-            pin=manifest.pin,
-            previous_pin=manifest.previous_pin,
-            full_refresh=manifest.full_refresh,
-            reason=self.plan.reason,
-            folder=str(folder),
-            models=manifest.models,
-            tests=manifest.tests,
-            rows=manifest.rows,
-            changed=changed,
-            seconds=round((datetime.now(UTC) - self._started_at).total_seconds(), 1),
-        )
+
+def new_rows(source_loads: str, window: Window) -> str:
+    """The statement that counts the rows of the raw tables in a window."""
+    new = " or ".join(
+        f"(source || '.' || table_name = '{name}' and ingest_seq > {first})"
+        for name, (first, _) in window.ranges.items()
+    )
+    return f"select coalesce(sum(read_count), 0) from {source_loads} where {new}"
+
+
+def record_build(
+    lake: Lake,
+    manifest: Manifest,
+    plan: Plan,
+    *,
+    read: int,
+    changed: dict[str, int],
+    **details: object,
+) -> None:
+    """Write the ledger row of a build that passed.
+
+    Args:
+        lake: Where the ledger is.
+        manifest: The build.
+        plan: What it was going to do.
+        read: Rows of its window.
+        changed: As in `Result`.
+        details: More for the row.
+    """
+    ledger.record(
+        lake,
+        "build",
+        manifest.build_id,
+        datetime.fromisoformat(manifest.started_at),
+        read=read,
+        loaded=manifest.rows,
+        failed=0,
+        pin=manifest.pin,
+        previous_pin=manifest.previous_pin,
+        full_refresh=manifest.full_refresh,
+        models=manifest.models,
+        tests=manifest.tests,
+        changed=changed,
+        again=plan.dates,
+        **details,
+    )
 
 
 def _changes(
@@ -355,10 +418,13 @@ def plan_build(
     if reason or current is None:
         return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, current.manifest.pin)
-    reason = f"what is new since pin {previous.number}"
-    if dates is not None:
-        reason += f", and the dates {dates[0]} to {dates[1]} again"
-    return Plan(pin, previous, current, code, hashes, reason, dates)
+    return Plan(pin, previous, current, code, hashes, what_is_new(previous, dates), dates)
+
+
+def what_is_new(previous: Pin, dates: DateRange | None) -> str:
+    """What an increment builds."""
+    again = f", and the dates {dates[0]} to {dates[1]} again" if dates is not None else ""
+    return f"what is new since pin {previous.number}{again}"
 
 
 def rebuild_reason(current: Build | None, *, keep_rows: bool = False) -> str:
@@ -397,15 +463,6 @@ def changed_code(current: Manifest, code: str, *, keep_rows: bool) -> str:
     if current.code != code and not keep_rows:
         return f"the dbt code has changed since build {current.build_id}"
     return ""
-
-
-def _done_before(plan: Plan, store: Store) -> Build | None:
-    """The newest build, if it already is what this one would be."""
-    passed = store.passed()
-    if not passed:
-        return None
-    manifest = passed[-1].manifest
-    return passed[-1] if (manifest.pin, manifest.code) == (plan.pin.number, plan.code) else None
 
 
 @contextmanager
@@ -456,9 +513,10 @@ def open_session(
         plan = plan_build(
             lake, store, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
         )
-        done = None if again or full_refresh or dates else _done_before(plan, store)
-        if done is not None:
-            yield _nothing(done)
+        newest = next(reversed(store.passed()), None)
+        asked = again or full_refresh or dates
+        if newest is not None and plan.is_done_by(newest.manifest) and not asked:
+            yield nothing_new(newest.manifest, str(newest.folder))
             return
         session = Session(settings, lake, store, plan, started_at)
         session.begin()
@@ -534,21 +592,3 @@ def _clone(source: Path, target: Path) -> None:
     with source.open("rb") as reader, target.open("wb") as writer:
         while os.copy_file_range(reader.fileno(), writer.fileno(), _CLONE_BYTES):
             pass
-
-
-def _nothing(done: Build) -> Result:
-    manifest = done.manifest
-    return Result(
-        status="nothing to do",
-        build_id=manifest.build_id,
-        pin=manifest.pin,
-        previous_pin=manifest.previous_pin,
-        full_refresh=False,
-        reason=f"nothing is new since pin {manifest.pin}, and the code is the same",
-        folder=str(done.folder),
-        models=0,
-        tests=0,
-        rows=manifest.rows,
-        changed={},
-        seconds=0.0,
-    )

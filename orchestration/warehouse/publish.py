@@ -71,19 +71,38 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
         store.point_to(build)
         failpoint("publish.after_swap")
         removed = store.tidy(current)
-    manifest = build.manifest
-    replaced = None if current is None else current.manifest.build_id
+    replaced = current.manifest if current is not None else None
+    return record_publish(Lake.open(settings), build.manifest, replaced, started_at, removed)
+
+
+def record_publish(
+    lake: Lake,
+    manifest: Manifest,
+    replaced: Manifest | None,
+    started_at: datetime,
+    removed: list[str],
+) -> Publication:
+    """Write the ledger row of a publish that is done.
+
+    Args:
+        lake: Where the ledger is.
+        manifest: The build that readers see now.
+        replaced: The one that they saw before.
+        started_at: When publishing started, UTC.
+        removed: Builds that were old enough to go.
+    """
+    before = None if replaced is None else replaced.build_id
     ledger.record(
-        Lake.open(settings),
+        lake,
         "publish",
         manifest.build_id,
         started_at,
         loaded=manifest.rows,
         pin=manifest.pin,
-        replaced=replaced,
+        replaced=before,
         removed=removed,
     )
-    return Publication("published", manifest.build_id, manifest.pin, replaced, removed)
+    return Publication("published", manifest.build_id, manifest.pin, before, removed)
 
 
 def _newest(store: Store) -> Build:

@@ -23,13 +23,21 @@ from ingestion.errors import AdxError
 from ingestion.failpoints import failpoint
 from ingestion.lake import Lake, Pin
 from ingestion.settings import Settings
-from orchestration.warehouse import dbt, ledger
+from orchestration.warehouse import dbt
 from orchestration.warehouse.bigquery import raw
 from orchestration.warehouse.bigquery.builds import Builds, Passed, Relations, Work
 from orchestration.warehouse.bigquery.problems import explain_text
 from orchestration.warehouse.bigquery.publish import WORK, Mart, make_set
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
-from orchestration.warehouse.build import Plan, Result, changed_code
+from orchestration.warehouse.build import (
+    Plan,
+    Result,
+    changed_code,
+    new_rows,
+    nothing_new,
+    record_build,
+    what_is_new,
+)
 from orchestration.warehouse.dates import DateRange
 from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.pin import find_pin, pin_lake, registration
@@ -58,17 +66,9 @@ class BigQuerySession:
         self._code: ParsedProject | None = None
 
     def arguments(self, selection: str | None = None) -> list[str]:
-        """Arguments of the dbt command that builds the models and runs the tests.
-
-        Unit tests judge code, not data: code that has passed them is not judged again.
-        """
+        """Arguments of the dbt command that builds and tests; see `Plan.arguments`."""
         self._code = dbt.parsed(self.settings, None)
-        return [
-            "build",
-            *([] if self.plan.previous else ["--full-refresh"]),
-            *(["--exclude-resource-type", "unit_test"] if self._code.is_judged else []),
-            *(["--select", *selection.split()] if selection else []),
-        ]
+        return self.plan.arguments(self._code, selection)
 
     def begin(self) -> None:
         """Say what is going to be built, and make the pinned lake readable."""
@@ -89,10 +89,7 @@ class BigQuerySession:
     def register(self) -> None:
         """Make the pinned lake readable."""
         files, ops = registration(self._lake, self.plan.pin)
-        ranges = {
-            name: (table.from_seq, table.to_seq) for name, table in self.window.tables.items()
-        }
-        raw.register(self._service, files, ops, ranges)
+        raw.register(self._service, files, ops, self.window.ranges)
 
     def run(
         self,
@@ -141,22 +138,8 @@ class BigQuerySession:
         failpoint("build.after_accept")
         before = self._published.relations if self._published and self.plan.previous else {}
         changed = _changes(before, relations)
-        ledger.record(
-            self._lake,
-            "build",
-            self.build_id,
-            self._started_at,
-            read=self._new_rows(),
-            loaded=manifest.rows,
-            failed=0,
-            pin=manifest.pin,
-            previous_pin=manifest.previous_pin,
-            full_refresh=manifest.full_refresh,
-            models=models,
-            tests=tests,
-            changed=changed,
-            again=self.plan.dates,
-            **details,
+        record_build(
+            self._lake, manifest, self.plan, read=self._new_rows(), changed=changed, **details
         )
         return self._result("built", manifest, changed)
 
@@ -185,46 +168,18 @@ class BigQuerySession:
 
     def _new_rows(self) -> int:
         """Rows of the raw tables in the window."""
-        new = " or ".join(
-            f"(source || '.' || table_name = '{name}' and ingest_seq > {table.from_seq})"
-            for name, table in self.window.tables.items()
-        )
-        table = self._service.table("ops", "source_loads")
-        rows = self._service.run(
-            f"select coalesce(sum(read_count), 0) from {table} where {new}", self.build_id
-        )
+        loads = self._service.table("ops", "source_loads")
+        rows = self._service.run(new_rows(loads, self.window), self.build_id)
         return int(rows[0][0])
 
     def _manifest(self, models: int, tests: int, relations: Relations) -> Manifest:
-        return Manifest(
-            build_id=self.build_id,
-            pin=self.plan.pin.number,
-            previous_pin=self.plan.previous.number if self.plan.previous else None,
-            code=self.plan.code,
-            full_refresh=self.plan.previous is None,
-            started_at=self._started_at.isoformat(),
-            finished_at=datetime.now(UTC).isoformat(),
-            models=models,
-            tests=tests,
-            rows=sum(count or 0 for count in relations.values()),
-            hash_contract=self.plan.hash_contract,
+        rows = sum(count or 0 for count in relations.values())
+        return self.plan.manifest(
+            self.build_id, self._started_at, models=models, tests=tests, rows=rows
         )
 
     def _result(self, status: str, manifest: Manifest, changed: dict[str, int]) -> Result:
-        return Result(
-            status=status,
-            build_id=self.build_id,
-            pin=manifest.pin,
-            previous_pin=manifest.previous_pin,
-            full_refresh=manifest.full_refresh,
-            reason=self.plan.reason,
-            folder=f"{self._service.project}.{self._service.prefix}…",
-            models=manifest.models,
-            tests=manifest.tests,
-            rows=manifest.rows,
-            changed=changed,
-            seconds=round((datetime.now(UTC) - self._started_at).total_seconds(), 1),
-        )
+        return self.plan.result(status, manifest, _place(self._service), changed)
 
 
 @contextmanager
@@ -265,9 +220,10 @@ def open_session(
         if scratch:
             yield _open_scratch(service, lake, plan, published)
             return
-        done = None if full_refresh or dates else _done_before(plan, builds)
-        if done is not None:
-            yield _nothing(done, service)
+        newest = next(reversed(builds.passed()), None)
+        asked = full_refresh or dates
+        if newest is not None and plan.is_done_by(newest.manifest) and not asked:
+            yield nothing_new(newest.manifest, _place(service))
             return
         session = BigQuerySession(service, lake, plan, published)
         session.begin()
@@ -299,10 +255,7 @@ def plan_build(
     if reason:
         return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, manifest.pin)
-    reason = f"what is new since pin {previous.number}"
-    if dates is not None:
-        reason += f", and the dates {dates[0]} to {dates[1]} again"
-    return Plan(pin, previous, None, code, hashes, reason, dates)
+    return Plan(pin, previous, None, code, hashes, what_is_new(previous, dates), dates)
 
 
 def _tables_differ(builds: Builds, pin: Pin, code: str, *, keep_rows: bool) -> str:
@@ -320,31 +273,8 @@ def _tables_differ(builds: Builds, pin: Pin, code: str, *, keep_rows: bool) -> s
     return ""
 
 
-def _done_before(plan: Plan, builds: Builds) -> Passed | None:
-    """The newest build, if it already is what this one would be."""
-    passed = builds.passed()
-    if not passed:
-        return None
-    manifest = passed[-1].manifest
-    return passed[-1] if (manifest.pin, manifest.code) == (plan.pin.number, plan.code) else None
-
-
-def _nothing(done: Passed, service: Service) -> Result:
-    manifest = done.manifest
-    return Result(
-        status="nothing to do",
-        build_id=manifest.build_id,
-        pin=manifest.pin,
-        previous_pin=manifest.previous_pin,
-        full_refresh=False,
-        reason=f"nothing is new since pin {manifest.pin}, and the code is the same",
-        folder=f"{service.project}.{service.prefix}…",
-        models=0,
-        tests=0,
-        rows=manifest.rows,
-        changed={},
-        seconds=0.0,
-    )
+def _place(service: Service) -> str:
+    return f"{service.project}.{service.prefix}…"
 
 
 def _open_scratch(

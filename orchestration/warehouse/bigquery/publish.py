@@ -15,10 +15,9 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.lake import Lake
 from ingestion.settings import Settings
-from orchestration.warehouse import ledger
 from orchestration.warehouse.bigquery.builds import Builds, Passed
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
-from orchestration.warehouse.publish import Publication
+from orchestration.warehouse.publish import Publication, record_publish
 from orchestration.warehouse.store import KEEP_PASSED, Store
 
 WORK = "work_"
@@ -192,18 +191,8 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
         service.run(publish_script(service, build, current), manifest.build_id)
         failpoint("publish.after_swap")
         removed = _tidy(service, passed, (build, current))
-    replaced = None if current is None else current.manifest.build_id
-    ledger.record(
-        Lake.open(settings),
-        "publish",
-        manifest.build_id,
-        started_at,
-        loaded=manifest.rows,
-        pin=manifest.pin,
-        replaced=replaced,
-        removed=removed,
-    )
-    return Publication("published", manifest.build_id, manifest.pin, replaced, removed)
+    replaced = current.manifest if current is not None else None
+    return record_publish(Lake.open(settings), manifest, replaced, started_at, removed)
 
 
 def _named(passed: list[Passed], build_id: str | None) -> Passed:
