@@ -25,7 +25,7 @@ from ingestion.lake import Lake, Pin
 from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 from orchestration.warehouse.bigquery import raw
-from orchestration.warehouse.bigquery.builds import Builds, Passed, Relations, Work
+from orchestration.warehouse.bigquery.builds import Builds, History, Relations, Work
 from orchestration.warehouse.bigquery.problems import explain_text
 from orchestration.warehouse.bigquery.publish import WORK, Mart, make_set
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
@@ -53,14 +53,14 @@ _COUNTED = ("raw_vault", "business_vault", *MARTS)
 class BigQuerySession:
     """A build in progress; made by `open_session`."""
 
-    def __init__(self, service: Service, lake: Lake, plan: Plan, published: Passed | None) -> None:
+    def __init__(self, service: Service, lake: Lake, plan: Plan, history: History) -> None:
         self.settings = service.settings
         self.plan = plan
         self.window = replace(lake.window(plan.previous, plan.pin), again=plan.dates)
-        self.build_id = Builds(service).next_id(plan.pin.number)
+        self.build_id = history.next_id(plan.pin.number)
         self._service = service
         self._lake = lake
-        self._published = published
+        self._published = history.published
         self._started_at = datetime.now(UTC)
         self._marts: dict[str, Mart] = {}
         self._code: ParsedProject | None = None
@@ -212,27 +212,26 @@ def open_session(
     # A courtesy between commands of one machine; Dagster has a pool of one writer.
     with Store(settings.warehouse).lock("build"):
         pinned = pin_lake(lake) if pin is None else find_pin(lake, pin)
-        builds = Builds(service)
-        published = builds.published()
+        history = Builds(service).history()
         plan = plan_build(
-            lake, builds, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
+            lake, history, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
         )
         if scratch:
-            yield _open_scratch(service, lake, plan, published)
+            yield _open_scratch(service, lake, plan)
             return
-        newest = next(reversed(builds.passed()), None)
+        newest = next(reversed(history.passed), None)
         asked = full_refresh or dates
         if newest is not None and plan.is_done_by(newest.manifest) and not asked:
             yield nothing_new(newest.manifest, _place(service))
             return
-        session = BigQuerySession(service, lake, plan, published)
+        session = BigQuerySession(service, lake, plan, history)
         session.begin()
         yield session
 
 
 def plan_build(
     lake: Lake,
-    builds: Builds,
+    history: History,
     pin: Pin,
     *,
     full_refresh: bool = False,
@@ -245,25 +244,25 @@ def plan_build(
         AdxError: Rows are to be kept whose vault keys follow another version of the hash contract.
     """
     code, hashes = dbt.code_hash(_CODE), dbt.hash_contract()
-    published = builds.published()
+    published = history.published
     if full_refresh or published is None:
         reason = "asked for" if full_refresh else "nothing is published yet"
         return Plan(pin, None, None, code, hashes, reason)
     manifest = published.manifest
     reason = changed_code(manifest, code, keep_rows=keep_rows)
-    reason = reason or _tables_differ(builds, pin, code, keep_rows=keep_rows)
+    reason = reason or _tables_differ(history, pin, code, keep_rows=keep_rows)
     if reason:
         return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, manifest.pin)
     return Plan(pin, previous, None, code, hashes, what_is_new(previous, dates), dates)
 
 
-def _tables_differ(builds: Builds, pin: Pin, code: str, *, keep_rows: bool) -> str:
+def _tables_differ(history: History, pin: Pin, code: str, *, keep_rows: bool) -> str:
     """Why no increment can be built on what the tables hold; empty if one can."""
-    work = builds.begun()
+    work = history.begun
     if work is None:
         return ""
-    passed = any(build.manifest.build_id == work.build_id for build in builds.passed())
+    passed = any(build.manifest.build_id == work.build_id for build in history.passed)
     if work.full_refresh and not passed:
         return f"build {work.build_id}, which made everything from nothing, was not finished"
     if work.pin > pin.number:
@@ -277,9 +276,7 @@ def _place(service: Service) -> str:
     return f"{service.project}.{service.prefix}…"
 
 
-def _open_scratch(
-    service: Service, lake: Lake, plan: Plan, published: Passed | None
-) -> BigQuerySession:
+def _open_scratch(service: Service, lake: Lake, plan: Plan) -> BigQuerySession:
     """A session on clones of everything that was built, in datasets with a prefix of their own."""
     apart = service.settings.model_copy(
         update={"bigquery_dataset_prefix": service.prefix + _SCRATCH}
@@ -291,7 +288,7 @@ def _open_scratch(
         copy.drop_dataset(dataset)
     for dataset in (*built, *loaded):
         _clone_tables(service, copy, dataset)
-    session = BigQuerySession(copy, lake, plan, published)
+    session = BigQuerySession(copy, lake, plan, History())
     session.register()
     if built:
         # No clone of a view: dbt writes them over the clones. One whose model is new has to wait.

@@ -7,7 +7,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -83,6 +83,26 @@ class Passed:
         }
 
 
+@dataclass(frozen=True)
+class History:
+    """What the dataset `meta` said when it was asked.
+
+    Attributes:
+        passed: Builds that passed their tests, oldest first.
+        published: The build that readers see; None before the first.
+        begun: The build that was begun last.
+    """
+
+    passed: Sequence[Passed] = ()
+    published: Passed | None = None
+    begun: Work | None = None
+
+    def next_id(self, pin: int) -> str:
+        """The id of a build that starts now."""
+        number = int(self.begun.build_id[1:7]) + 1 if self.begun is not None else 1
+        return f"b{number:06d}-pin{pin}"
+
+
 class Builds:
     """The dataset `meta`.
 
@@ -106,6 +126,11 @@ class Builds:
             f"{work.hash_contract}, {_time(datetime.now(UTC).isoformat())}"
         )
         self._service.run(f"insert into {self._name('work')} values ({values})", work.build_id)
+
+    def history(self) -> History:
+        """All that was built: a query for each table, so ask once."""
+        passed = self.passed()
+        return History(passed, self._published(passed), self.begun())
 
     def begun(self) -> Work | None:
         """The build that was begun last."""
@@ -163,8 +188,11 @@ class Builds:
 
     def published(self) -> Passed | None:
         """The build that readers see; None before the first."""
+        return self._published(self.passed())
+
+    def _published(self, passed: Iterable[Passed]) -> Passed | None:
         ids = [build_id for (build_id,) in self._rows("build", "build_id")]
-        return next((build for build in self.passed() if build.manifest.build_id in ids), None)
+        return next((build for build in passed if build.manifest.build_id in ids), None)
 
     def publish_statement(self, manifest: Manifest) -> str:
         """The statement that writes down which build readers see."""
@@ -177,12 +205,6 @@ select
     {manifest.full_refresh} as full_refresh,
     {_text(manifest.code)} as code,
     {manifest.hash_contract} as hash_contract"""
-
-    def next_id(self, pin: int) -> str:
-        """The id of a build that starts now."""
-        begun = self.begun()
-        number = int(begun.build_id[1:7]) + 1 if begun is not None else 1
-        return f"b{number:06d}-pin{pin}"
 
     def _rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
         """All rows of a table; none where nothing was ever built."""

@@ -7,7 +7,7 @@ that runs on the service and puts them back if one of its statements fails. The 
 sets, readers may not (authorized datasets).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -175,10 +175,9 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
     started_at = datetime.now(UTC)
     service = Service(settings)
     service.check()
-    builds = Builds(service)
     with Store(settings.warehouse).lock("publish"):
-        passed = builds.passed()
-        current = builds.published()
+        history = Builds(service).history()
+        passed, current = history.passed, history.published
         build = _named(passed, build_id)
         manifest = build.manifest
         # One that is named is shown again, whatever a service that failed twice has left.
@@ -195,7 +194,7 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
     return record_publish(Lake.open(settings), manifest, replaced, started_at, removed)
 
 
-def _named(passed: list[Passed], build_id: str | None) -> Passed:
+def _named(passed: Sequence[Passed], build_id: str | None) -> Passed:
     if not passed:
         raise AdxError(
             "There is no build to publish.",
@@ -227,7 +226,7 @@ def _check(service: Service, build: Passed) -> None:
         )
 
 
-def _tidy(service: Service, passed: list[Passed], kept: Iterable[Passed | None]) -> list[str]:
+def _tidy(service: Service, passed: Sequence[Passed], kept: Iterable[Passed | None]) -> list[str]:
     """Remove the sets of all but the newest builds; those that readers see or saw stay."""
     keep = {build.manifest.build_id for build in passed[-KEEP_PASSED:]}
     keep |= {build.manifest.build_id for build in kept if build is not None}

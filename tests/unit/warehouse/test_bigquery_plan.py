@@ -8,7 +8,7 @@ import pytest
 from ingestion.lake import Pin
 from orchestration.warehouse import dbt
 from orchestration.warehouse.bigquery.build import plan_build
-from orchestration.warehouse.bigquery.builds import Passed, Work
+from orchestration.warehouse.bigquery.builds import History, Passed, Work
 from orchestration.warehouse.store import Manifest
 
 PINS = [Pin(number, datetime(2026, 3, 1, tzinfo=UTC), {}) for number in (1, 2, 3)]
@@ -30,12 +30,8 @@ def code(monkeypatch):
 
 
 def plan(published: Passed | None, begun: Work | None, *, pin: int = 3, **asked: bool):
-    builds = SimpleNamespace(
-        published=lambda: published,
-        begun=lambda: begun,
-        passed=lambda: [published] if published else [],
-    )
-    planned = plan_build(LAKE, builds, PINS[pin - 1], **asked)
+    history = History([published] if published else [], published, begun)
+    planned = plan_build(LAKE, history, PINS[pin - 1], **asked)
     return planned.previous.number if planned.previous else None, planned.reason
 
 
