@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +54,10 @@ class ParsedProject:
 
     def keep_judged(self) -> None:
         """Remember that it has: unit tests judge code, not data, and need no second time."""
-        self._judged.touch()
+        # Another process that parses newer code removes this folder once it is old enough, also
+        # during a build. Nothing is lost but the memory: this code is parsed and judged again.
+        with suppress(FileNotFoundError):
+            self._judged.touch()
 
     @property
     def _judged(self) -> Path:

@@ -119,17 +119,34 @@ def test_only_the_newest_are_kept(project):
     ]
 
 
-def test_code_is_judged_until_it_changes(project):
+@pytest.fixture
+def now(project):
+    """`now()` is the project as it is now."""
+
     def parse() -> Path:
         for name in ("partial_parse.msgpack", "manifest.json"):
             (project.root / name).touch()
         return project.root
 
-    def now():
-        return parsed_project(project.code, Settings(home=project.root), DUCKDB, parse)
+    return lambda: parsed_project(project.code, Settings(home=project.root), DUCKDB, parse)
 
+
+def test_code_is_judged_until_it_changes(project, now):
     assert not now().is_judged
     now().keep_judged()
     assert now().is_judged
     project.test.write_text("select 2")
+    assert not now().is_judged
+
+
+def test_code_that_has_gone_meanwhile_is_judged_again(project, now):
+    """A build that takes long may find its folder removed by others, who parse newer code."""
+    built = now()
+    for number in range(2, 7):
+        project.test.write_text(f"select {number}")
+        now()
+    assert not built.folder.exists()
+    built.keep_judged()
+    project.test.write_text("select 1")
+    assert now() == built
     assert not now().is_judged
