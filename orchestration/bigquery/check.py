@@ -119,8 +119,9 @@ def check(
     names = {node.unique_id: (node.name, node.path) for node in report.nodes} | {"": _PLATFORM}
     for statement in report.increment:
         if statement.node in names:
-            report.scans.setdefault(statement.node, []).extend(scans_of(warehouse, statement))
-            for problem in problems(warehouse, statement):
+            scans = scans_of(warehouse, statement)
+            report.scans.setdefault(statement.node, []).extend(scans)
+            for problem in problems(warehouse, statement, scans):
                 name, path = names[statement.node]
                 report.findings.append(Finding(name, path, None, problem))
     report.findings = list(dict.fromkeys(report.findings))
@@ -131,13 +132,19 @@ _PLATFORM = ("pin and publish", "orchestration/warehouse/bigquery")
 """What is said of statements that no node of the project has sent, and where they are made."""
 
 
-def problems(warehouse: Warehouse, statement: Statement) -> Iterator[str]:
-    """What is wrong with a statement that BigQuery would take."""
+def problems(warehouse: Warehouse, statement: Statement, scans: Iterable[Scan]) -> Iterator[str]:
+    """What is wrong with a statement that BigQuery would take.
+
+    Args:
+        warehouse: Knows the tables.
+        statement: The statement.
+        scans: What it reads, as `scans_of` says.
+    """
     name = statement.node.split(".")[2] if statement.node else ""
     if statement.node.startswith("model.") and statement.kind == "SELECT":
         return  # a contract's question; the model's own statement asks the same
     yield from lints.problems(name, statement.resolved)
-    for scan in scans_of(warehouse, statement):
+    for scan in scans:
         columns = pruned_by(scan.table, warehouse.tables)
         if not columns or is_bounded(scan, columns) or reason_for(statement.node, scan.table[2]):
             continue

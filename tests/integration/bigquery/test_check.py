@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestration.bigquery.byte_model import GROWING, HISTORIES, ByteModel
-from orchestration.bigquery.check import Report, check, is_bounded, problems, pruned_by
+from orchestration.bigquery.check import Report, check, is_bounded, problems, pruned_by, scans_of
 from orchestration.bigquery.dbt_runs import PROJECT
 from orchestration.bigquery.googlesql import GoogleSql, QueryRejectedError, type_name
 from orchestration.bigquery.predicates import days_since_epoch
@@ -132,7 +132,8 @@ def _caught(report: Report, defect: Defect) -> tuple[str, list[str]]:
     except QueryRejectedError as problem:
         return statement.node, [str(problem)]
     planted = Statement(statement.node, statement.kind, sql, resolved, statement.target, {})
-    return statement.node, list(problems(report.warehouse, planted))
+    scans = scans_of(report.warehouse, planted)
+    return statement.node, list(problems(report.warehouse, planted, scans))
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
