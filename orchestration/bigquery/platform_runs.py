@@ -63,16 +63,11 @@ class PlatformRuns:
             self._warehouse.files[addresses[contract.name]] = _columns(raw_schema(contract))
         for name, table in OPS_TABLES.items():
             self._warehouse.files[ops[name]] = _columns(table.schema)
-        for dataset in sorted({"ops", *(contract.namespace for contract in contracts)}):
-            service.make_dataset(dataset)
+        raw.make_datasets(service)
         for statement in raw.external_tables(service, addresses, ops):
             service.run(statement)
-        for contract in contracts:
-            service.run(raw.good_rows(service, contract, None))
-        service.run(raw.failed_events(service))
-        service.run(raw.SOURCE_LOADS.format(name=service.table("ops", "source_loads")))
         ranges = {contract.name: (0 if first else 4, 9) for contract in contracts}
-        for statement in raw.count_loads(service, ranges):
+        for statement in raw.statements_over(service, ranges, {}):
             service.run(statement)
 
     def publish(self) -> None:

@@ -10,7 +10,7 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -67,9 +67,7 @@ def register(
     Raises:
         AdxError: The service failed, or cannot read the lake where it is.
     """
-    contracts = all_contracts()
-    for dataset in sorted({"ops", *(contract.namespace for contract in contracts)}):
-        service.make_dataset(dataset)
+    make_datasets(service)
     if service.settings.bigquery_connection:
         for statement in external_tables(service, raw, ops):
             service.run(statement)
@@ -78,12 +76,31 @@ def register(
         _load_raw(service, raw, {name: last for name, (_, last) in ranges.items()})
         _load_ops(service, ops)
         present = {}
-    for contract in contracts:
-        service.run(good_rows(service, contract, present.get(contract.name)))
-    service.run(failed_events(service))
-    service.run(SOURCE_LOADS.format(name=service.table("ops", "source_loads")))
-    for statement in count_loads(service, ranges):
+    for statement in statements_over(service, ranges, present):
         service.run(statement)
+
+
+def make_datasets(service: Service) -> None:
+    """Make the datasets of what is registered, unless they are there."""
+    for dataset in sorted({"ops", *(contract.namespace for contract in all_contracts())}):
+        service.make_dataset(dataset)
+
+
+def statements_over(
+    service: Service, ranges: Mapping[str, tuple[int, int]], present: Mapping[str, Columns]
+) -> Iterator[str]:
+    """Statements that make views of the pinned tables, and count the loads of the window.
+
+    Args:
+        service: Where.
+        ranges: As in `register`.
+        present: The columns of each pinned table by `<source>.<table>`, where some may lack.
+    """
+    for contract in all_contracts():
+        yield good_rows(service, contract, present.get(contract.name))
+    yield failed_events(service)
+    yield SOURCE_LOADS.format(name=service.table("ops", "source_loads"))
+    yield from count_loads(service, ranges)
 
 
 def external_tables(
