@@ -13,7 +13,7 @@ from orchestration.bigquery.googlesql import parse_type
 from orchestration.bigquery.statements import Warehouse
 from orchestration.warehouse.bigquery import publish, raw
 from orchestration.warehouse.bigquery.builds import Builds, Passed, Work
-from orchestration.warehouse.bigquery.service import MARTS, Service
+from orchestration.warehouse.bigquery.service import MARTS, Service, sql_type
 from orchestration.warehouse.store import Manifest
 
 _BUILD = Manifest(
@@ -93,22 +93,4 @@ class PlatformRuns:
 
 
 def _columns(schema: pa.Schema) -> dict[str, Any]:
-    return {column.name: parse_type(_arrow_type(column.type)) for column in schema}
-
-
-def _arrow_type(kind: pa.DataType) -> str:
-    if pa.types.is_struct(kind):
-        return f"struct<{', '.join(f'{child.name} {_arrow_type(child.type)}' for child in kind)}>"
-    if pa.types.is_list(kind):
-        return f"array<{_arrow_type(kind.value_type)}>"
-    for matches, name in (
-        (pa.types.is_string, "string"),
-        (pa.types.is_integer, "int64"),
-        (pa.types.is_boolean, "bool"),
-        (pa.types.is_decimal, "numeric"),
-        (pa.types.is_timestamp, "timestamp"),
-        (pa.types.is_date, "date"),
-    ):
-        if matches(kind):
-            return name
-    raise TypeError(str(kind))
+    return {column.name: parse_type(sql_type(column.type)) for column in schema}

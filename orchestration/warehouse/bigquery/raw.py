@@ -22,19 +22,10 @@ from ingestion.lake.duckdb import connect, ops_relation_sql, relation_sql
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.lake.projection import Columns, columns_of
 from ingestion.lake.storage import storage_of
-from orchestration.warehouse.bigquery.service import Service, schema_of
+from orchestration.warehouse.bigquery.service import Service, schema_of, sql_type
 
 PINNED: Final = "__pinned"
 """What stands behind the name of a raw table in the name of the table of all its rows."""
-
-_TYPES: Final = {
-    pa.string(): "string",
-    pa.int64(): "int64",
-    pa.int32(): "int64",
-    pa.bool_(): "bool",
-    pa.date32(): "date",
-    pa.timestamp("us", tz="UTC"): "timestamp",
-}
 
 SOURCE_LOADS: Final = """
 create table if not exists {name} (
@@ -290,7 +281,7 @@ def _columns(location: str) -> Columns:
 def _value(source: str, column: pa.Field, present: Columns) -> str:
     """An expression for a column that is called `source`; `source` itself where nothing lacks."""
     if column.name not in present:
-        return f"cast(null as {_type(column.type)})"
+        return f"cast(null as {sql_type(column.type)})"
     kind, inside = column.type, present[column.name]
     if pa.types.is_struct(kind):
         values = [(f"{source}.`{child.name}`", child) for child in kind]
@@ -310,12 +301,3 @@ def _value(source: str, column: pa.Field, present: Columns) -> str:
             f"with offset as {place} order by {place})"
         )
     return source
-
-
-def _type(kind: pa.DataType) -> str:
-    if pa.types.is_struct(kind):
-        members = ", ".join(f"`{child.name}` {_type(child.type)}" for child in kind)
-        return f"struct<{members}>"
-    if pa.types.is_list(kind):
-        return f"array<{_type(kind.value_type)}>"
-    return "numeric" if pa.types.is_decimal(kind) else _TYPES[kind]

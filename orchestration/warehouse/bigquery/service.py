@@ -285,10 +285,24 @@ def _field(name: str, kind: pa.DataType) -> bigquery.SchemaField:
     if pa.types.is_struct(kind):
         children = [_field(child.name, child.type) for child in kind]
         return bigquery.SchemaField(name, "RECORD", fields=children)
-    return bigquery.SchemaField(name, _scalar(name, kind))
+    return bigquery.SchemaField(name, _scalar(kind))
 
 
-def _scalar(name: str, kind: pa.DataType) -> str:
+def sql_type(kind: pa.DataType) -> str:
+    """A column's type as statements name it.
+
+    Raises:
+        TypeError: A type that no raw table has.
+    """
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"array<{sql_type(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        members = ", ".join(f"`{child.name}` {sql_type(child.type)}" for child in kind)
+        return f"struct<{members}>"
+    return _scalar(kind).lower()
+
+
+def _scalar(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return "TIMESTAMP" if kind.tz else "DATETIME"
     for matches, answer in (
@@ -303,4 +317,4 @@ def _scalar(name: str, kind: pa.DataType) -> str:
     ):
         if matches(kind):
             return answer
-    raise TypeError(f"{name}: BigQuery has no such column: {kind}")
+    raise TypeError(f"BigQuery has no column of {kind}")
