@@ -114,6 +114,18 @@ class Server:
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None
 
+    def status(self, address: str, answers: Callable[[], bool]) -> ServerStatus:
+        """Whether it runs and answers.
+
+        Args:
+            address: Where it answers.
+            answers: Asks it; only if its process lives.
+        """
+        process = self.process()
+        if process is None:
+            return ServerStatus(False, False, address, None, self.log)
+        return ServerStatus(True, answers(), address, process.pid, self.log)
+
     def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> psutil.Process:
         """Start the process; its output goes to the log.
 

@@ -73,11 +73,8 @@ def stop_broker(settings: Settings) -> bool:
 
 def broker_status(settings: Settings) -> BrokerStatus:
     """Whether the broker runs and answers."""
-    server = _server(settings)
-    process = server.process()
-    ready = process is not None and _answers(settings)
-    pid = None if process is None else process.pid
-    return BrokerStatus(pid is not None, ready, settings.kafka_bootstrap, pid, server.log)
+    found = _server(settings).status(settings.kafka_bootstrap, lambda: _answers(settings))
+    return BrokerStatus(found.running, found.ready, found.address, found.pid, found.log)
 
 
 def free_port() -> int:

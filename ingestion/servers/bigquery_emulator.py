@@ -44,11 +44,7 @@ def stop_bigquery_emulator(settings: Settings) -> bool:
 
 def bigquery_emulator_status(settings: Settings) -> ServerStatus:
     """Whether the emulator runs and answers."""
-    server = _server(settings)
-    process = server.process()
-    ready = process is not None and _answers(settings)
-    pid = None if process is None else process.pid
-    return ServerStatus(pid is not None, ready, str(settings.bigquery_endpoint), pid, server.log)
+    return _server(settings).status(str(settings.bigquery_endpoint), lambda: _answers(settings))
 
 
 def _server(settings: Settings) -> Server:

@@ -62,11 +62,7 @@ def stop_postgres(settings: Settings) -> bool:
 
 def postgres_status(settings: Settings) -> ServerStatus:
     """Whether the server runs and answers."""
-    server = _server(settings)
-    process = server.process()
-    ready = process is not None and _answers(settings)
-    pid = None if process is None else process.pid
-    return ServerStatus(pid is not None, ready, str(settings.catalog_url), pid, server.log)
+    return _server(settings).status(str(settings.catalog_url), lambda: _answers(settings))
 
 
 def _server(settings: Settings) -> Server:

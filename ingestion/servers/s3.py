@@ -70,11 +70,7 @@ def stop_s3(settings: Settings) -> bool:
 
 def s3_status(settings: Settings) -> ServerStatus:
     """Whether the server runs and answers."""
-    server = _server(settings)
-    process = server.process()
-    ready = process is not None and _answers(settings)
-    pid = None if process is None else process.pid
-    return ServerStatus(pid is not None, ready, str(s3_endpoint()), pid, server.log)
+    return _server(settings).status(str(s3_endpoint()), lambda: _answers(settings))
 
 
 def _server(settings: Settings) -> Server:
