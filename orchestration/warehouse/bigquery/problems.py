@@ -61,7 +61,7 @@ def explain(error: Exception, settings: Settings) -> AdxError:
 
 
 def _refusal(cause: api.GoogleAPICallError, text: str, settings: Settings) -> AdxError:
-    if isinstance(cause, api.NotFound | api.Forbidden) and _is_about_project(text, settings):
+    if isinstance(cause, api.NotFound | api.Forbidden) and is_about_project(text, settings):
         return AdxError(
             f"There is no project {settings.bigquery_project}, or it is closed to you: "
             f"{_short(text)}",
@@ -103,7 +103,8 @@ def explain_text(text: str, settings: Settings) -> AdxError | None:
     return None
 
 
-def _is_about_project(text: str, settings: Settings) -> bool:
+def is_about_project(text: str, settings: Settings) -> bool:
+    """Whether what the service says is about the project of the settings."""
     project = re.escape(str(settings.bigquery_project))
     return bool(re.search(rf"\bproject:? {project}\b", text, re.IGNORECASE))
 

@@ -16,7 +16,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from ingestion.settings import Settings
-from orchestration.warehouse.bigquery.problems import service_errors
+from orchestration.warehouse.bigquery.problems import is_about_project, service_errors
 
 SCOPES: Final = ("https://www.googleapis.com/auth/bigquery",)
 LAYERS: Final = ("staging", "raw_vault", "business_vault", "utilities")
@@ -195,7 +195,8 @@ class Service:
                     self.dataset(dataset), retry=self._retry, timeout=self._timeout
                 )
                 return {item.table_id: str(item.table_type) for item in found}
-            except api.NotFound:
+            except api.NotFound as error:
+                self._demand_project(error)
                 return {}
 
     def describe(self, dataset: str, table: str) -> bigquery.Table | None:
@@ -205,8 +206,14 @@ class Service:
                 return self._client.get_table(
                     f"{self.dataset(dataset)}.{table}", retry=self._retry, timeout=self._timeout
                 )
-            except api.NotFound:
+            except api.NotFound as error:
+                self._demand_project(error)
                 return None
+
+    def _demand_project(self, error: api.NotFound) -> None:
+        """Let an error pass that says more than that the dataset or table is not there."""
+        if is_about_project(str(error.message), self.settings):
+            raise error
 
     def make_table(self, dataset: str, table: str, schema: Iterable[bigquery.SchemaField]) -> None:
         """Create an empty table in the place of one that may be there."""
