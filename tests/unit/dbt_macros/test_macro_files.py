@@ -75,3 +75,35 @@ def test_no_macro_asks_the_database_while_compiling(path: Path) -> None:
 )
 def test_borrowed_macros_know_nothing_of_this_project(path: Path) -> None:
     assert not re.search(r"ADX_|source\('|ref\('|ops\.pins|target\.type", path.read_text())
+
+
+ROOT = MACROS.parent
+ASKS_FOR_THE_ENGINE = re.compile(r"\btarget\s*(\.|\[|\|)|\badapter\s*\.\s*type\b|\benabled\s*[=:]")
+"""What would make a statement another one on another engine or target, or leave it out there."""
+
+SAYS_WHO_SENT_IT = MACROS / "overrides" / "query_comment.sql"
+
+
+def _written() -> list[Path]:
+    """All SQL and YAML but the macros for both engines and the settings of the project."""
+    folders = [ROOT / "dbt_project" / "models", MACROS, ROOT / "tests" / "dbt", ROOT / "seeds"]
+    found = [path for folder in folders for path in folder.rglob("*")]
+    return [
+        path
+        for path in found
+        if path.suffix in {".sql", ".yml"}
+        and MACROS / "cross_db" not in path.parents
+        and path != SAYS_WHO_SENT_IT
+    ]
+
+
+def test_no_model_is_another_one_on_another_engine() -> None:
+    written = _written()
+    assert len(written) > 150
+    asking = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in written
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if ASKS_FOR_THE_ENGINE.search(line)
+    ]
+    assert not asking
