@@ -1,5 +1,6 @@
 """The dbt sources declare exactly the raw tables and columns that the contracts make."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from ingestion.settings import PROJECT_ROOT
 STAGING = PROJECT_ROOT / "dbt_project" / "models" / "staging"
 
 
+@cache
 def declared_tables() -> dict[str, dict[str, Any]]:
     return {
         f"{source['name']}.{table['name']}": table

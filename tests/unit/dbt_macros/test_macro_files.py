@@ -1,6 +1,7 @@
 """The macros' folder keeps its rules: one public macro a file, each documented, each dispatched."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def _materializations(path: Path) -> set[str]:
     return {f"materialization_{name}_{adapter}" for name, adapter in found}
 
 
+@cache
 def _documented() -> dict[str, Any]:
     return {
         macro["name"]: macro
