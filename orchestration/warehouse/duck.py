@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake.duckdb import SESSION, connect
+from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
 
 
@@ -21,17 +21,13 @@ def open_file(
         path: The file.
         settings: Threads and memory.
         read_only: Open it for reading; many processes may do so at once.
-        lake: Whether views over the lake will be read; loading what they need takes 0.3 s.
+        lake: Whether views over the lake will be read.
 
     Raises:
         AdxError: Another process has the file open for writing.
     """
     try:
-        connection = (
-            connect(settings, path, read_only=read_only)
-            if lake
-            else _connect_plainly(settings, path, read_only=read_only)
-        )
+        connection = connect(settings, path, read_only=read_only, lake=lake)
     except duckdb.IOException as error:
         if "lock" not in str(error).lower():
             raise
@@ -44,16 +40,3 @@ def open_file(
         yield connection
     finally:
         connection.close()
-
-
-def _connect_plainly(
-    settings: Settings, path: Path, *, read_only: bool
-) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path), read_only=read_only)
-    values = SESSION | {
-        "threads": str(settings.duckdb_threads),
-        "memory_limit": settings.duckdb_memory,
-    }
-    for name, value in values.items():
-        connection.execute(f"set {name} = '{value}'")
-    return connection

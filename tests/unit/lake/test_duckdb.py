@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.duckdb_extensions import extension_file
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import duckdb as lake_duckdb
 from ingestion.lake.duckdb import SESSION, connect, extension_folder
@@ -37,6 +38,21 @@ def test_a_file_can_be_opened_for_reading(settings: Settings, tmp_path: Path) ->
     reader = connect(settings, path, read_only=True)
     with pytest.raises(duckdb.InvalidInputException, match="read-only"):
         reader.execute("create table u as select 1")
+
+
+def test_an_extension_that_was_tampered_with_is_refused(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = tmp_path / "avro.duckdb_extension"
+    content = bytearray(extension_file("avro").read_bytes())
+    content[len(content) // 2] ^= 1
+    changed.write_bytes(content)
+    with pytest.raises(duckdb.IOException, match="signature"):
+        connect(settings, lake=False).execute(f"load '{changed}'")
+    lake_duckdb._checked.cache_clear()
+    monkeypatch.setattr(lake_duckdb, "extension_file", lambda _: changed)
+    with pytest.raises(duckdb.IOException, match="signature"):
+        connect(settings)
 
 
 def test_extensions_load_by_name_from_the_folder(settings: Settings, tmp_path: Path) -> None:
