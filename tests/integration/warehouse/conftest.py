@@ -17,6 +17,7 @@ from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build
 from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.publish import publish
 from tests.integration.landings import land_messages
 
@@ -134,9 +135,12 @@ def dbt_world(settings: Settings, tiny_project: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def world(dbt_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(dbt_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     """The same, with the project's one model run directly: for tests of what is around dbt."""
     monkeypatch.setattr(dbt, "run", _run_model)
+    parsed = tmp_path / "parsed"
+    parsed.mkdir()
+    monkeypatch.setattr(dbt, "parsed", lambda *_: ParsedProject(parsed))
     return dbt_world
 
 

@@ -10,7 +10,6 @@ from ingestion.settings import Settings
 from orchestration.warehouse import dbt
 from orchestration.warehouse.build import build, open_session
 from orchestration.warehouse.dates import parse_dates
-from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
 from orchestration.warehouse.store import Store
@@ -115,8 +114,7 @@ def test_changed_code_builds_from_nothing_unless_the_rows_are_kept(world, settin
     assert "code has changed" in rebuilt.reason
 
 
-def test_unit_tests_judge_code_once(world, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(dbt, "parsed", lambda *_: ParsedProject(tmp_path))
+def test_unit_tests_judge_code_once(world, settings, monkeypatch):
     commands = []
     run = dbt.run
 
