@@ -54,8 +54,9 @@ demo: setup ## Play the ad world through the whole platform (SEED, SCALE, DAYS)
 
 # Tests bring their own homes and ports; the environment of the caller must not leak into them.
 # Folders come in the order of their names, so that the long ones (chaos, e2e) begin first and the
-# short ones (unit) fill the end. Four workers keep two cores busy while tests wait for servers.
-PYTEST := $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
+# short ones (unit) fill the end. Four workers keep two cores busy while tests wait for servers;
+# the fast tests wait for none, and each worker first imports all of them (15 s of CPU).
+PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 
 # Spark's classes are archived once, so that the many starts of Spark in the suite are quick.
 $(BIN)/.warm: $(BIN)/.synced
@@ -63,10 +64,10 @@ $(BIN)/.warm: $(BIN)/.synced
 	@touch $@
 
 test: setup $(BIN)/.warm bigquery-emulator ## Run the whole suite
-	@unset $${!ADX_@}; $(PYTEST)
+	@unset $${!ADX_@}; $(PYTEST) -n 4
 
 test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)
-	@unset $${!ADX_@}; $(PYTEST) -m "not slow"
+	@unset $${!ADX_@}; $(PYTEST) -n 2 -m "not slow"
 
 bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 20 minutes)
 	@unset $${!ADX_@}; $(BIN)/python -m benchmarks
