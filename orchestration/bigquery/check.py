@@ -108,7 +108,8 @@ def check(
                 command = ["build", "--exclude-resource-types", "unit_test", "seed"]
                 report.nodes += runs.run(command, window(first=False))
                 if around is not None:
-                    around.publish()
+                    around.publish({node.name: _meta(node) for node in report.nodes})
+                    around.ask()
         except AdxError as error:
             report.findings.append(Finding(_PLATFORM[0], _PLATFORM[1], None, str(error)))
             return report
@@ -151,6 +152,10 @@ def problems(warehouse: Warehouse, statement: Statement, scans: Iterable[Scan]) 
         what = "changes" if scan.is_target else "reads"
         table = ".".join(scan.table[1:])
         yield f"{what} {table} without a literal predicate on {' or '.join(columns)}"
+
+
+def _meta(node: Node) -> Mapping[str, Any]:
+    return getattr(node.manifest.config, "meta", None) or {}
 
 
 def _schema(table: Table) -> dict[str, str]:

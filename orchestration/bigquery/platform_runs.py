@@ -1,11 +1,13 @@
 """What the platform itself sends to BigQuery: the pin before dbt builds, publishing after it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ingestion.contracts import all_contracts, raw_schema
+from ingestion.lake import TableWindow, Window
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.settings import Settings
 from orchestration.bigquery.dbt_runs import PROJECT
@@ -14,6 +16,7 @@ from orchestration.bigquery.statements import Warehouse
 from orchestration.warehouse.bigquery import publish, raw
 from orchestration.warehouse.bigquery.builds import Builds, Passed, Work
 from orchestration.warehouse.bigquery.service import MARTS, Service, sql_type
+from orchestration.warehouse.build import new_rows
 from orchestration.warehouse.store import Manifest
 
 _BUILD = Manifest(
@@ -32,11 +35,15 @@ _BUILD = Manifest(
 
 
 class PlatformRuns:
-    """The pin and the publishing of an environment with external tables and readers."""
+    """The pin and the publishing of an environment with external tables and readers.
+
+    Attributes:
+        service: That environment's, on the warehouse.
+    """
 
     def __init__(self, warehouse: Warehouse, endpoint: str, folder: Path) -> None:
         self._warehouse = warehouse
-        self._service = Service(
+        self.service = Service(
             Settings(
                 environment="production",
                 home=folder,
@@ -55,7 +62,7 @@ class PlatformRuns:
         Raises:
             AdxError: BigQuery would not take one of the statements.
         """
-        service, contracts = self._service, all_contracts()
+        service, contracts = self.service, all_contracts()
         self._warehouse.googlesql.connections.add(f"{PROJECT}.eu.lake")
         addresses = {contract.name: f"gs://lake/{contract.name}.json" for contract in contracts}
         ops = {name: f"gs://lake/ops.{name}.json" for name in OPS_TABLES}
@@ -70,15 +77,33 @@ class PlatformRuns:
         for statement in raw.statements_over(service, ranges, {}):
             service.run(statement)
 
-    def publish(self) -> None:
-        """Make a set of marts, show it to readers, and let them read it.
+    def ask(self) -> None:
+        """Ask what a build asks: what was built before, and how much is new.
 
         Raises:
             AdxError: BigQuery would not take one of the statements.
         """
-        service, builds = self._service, Builds(self._service)
+        tables = {contract.name: TableWindow(4, 9, (), None) for contract in all_contracts()}
+        Builds(self.service).history()
+        loads = self.service.table("ops", "source_loads")
+        self.service.run(new_rows(loads, Window(3, 2, tables)))
+
+    def publish(self, meta: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make a set of marts, show it to readers, and let them read it.
+
+        Args:
+            meta: What the YAML of each mart says for programs, by its name.
+
+        Raises:
+            AdxError: BigQuery would not take one of the statements.
+        """
+        service, builds = self.service, Builds(self.service)
         marts = {
-            key[2]: publish.Mart(key[1].removeprefix(publish.WORK), table.query)
+            key[2]: publish.Mart(
+                key[1].removeprefix(publish.WORK),
+                table.query,
+                meta.get(key[2], {}).get(publish.ROW_ACCESS, ()),
+            )
             for key, table in self._warehouse.tables.items()
             if key[1].startswith(publish.WORK) and key[1].removeprefix(publish.WORK) in MARTS
         }
@@ -87,7 +112,8 @@ class PlatformRuns:
         builds.begin(Work(_BUILD.build_id, 3, _BUILD.code, full_refresh=False, hash_contract=1))
         publish.make_set(service, _BUILD.build_id, marts)
         builds.accept(_BUILD, relations)
-        for statement in publish.grants(service):
+        policies = publish.row_access_policies(service, _BUILD.build_id, marts)
+        for statement in (*policies, *publish.grants(service)):
             service.run(statement)
         service.run(publish.publish_script(service, Passed(_BUILD, relations), None))
 

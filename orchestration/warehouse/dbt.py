@@ -58,6 +58,7 @@ class Execution:
         schema: Where it was built.
         name: What it is called there.
         view: The SELECT of a model that is a view.
+        meta: What its YAML says of it for programs.
     """
 
     status: str
@@ -69,6 +70,7 @@ class Execution:
     schema: str = ""
     name: str = ""
     view: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -373,6 +375,7 @@ def _outcome(results: Sequence[Any]) -> Outcome:
             # A unit test is never built.
             name=getattr(node, "alias", node.name),
             view=_view(node),
+            meta=dict(getattr(node.config, "meta", None) or {}),
         )
         if status in {"success", "pass", "warn"}:
             if kind in {"test", "unit_test"}:

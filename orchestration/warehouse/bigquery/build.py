@@ -27,7 +27,7 @@ from orchestration.warehouse import dbt
 from orchestration.warehouse.bigquery import raw
 from orchestration.warehouse.bigquery.builds import Builds, History, Relations, Work
 from orchestration.warehouse.bigquery.problems import explain_text
-from orchestration.warehouse.bigquery.publish import WORK, Mart, make_set
+from orchestration.warehouse.bigquery.publish import ROW_ACCESS, WORK, Mart, make_set
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
 from orchestration.warehouse.build import (
     Plan,
@@ -312,7 +312,9 @@ def marts_of(service: Service, outcome: dbt.Outcome) -> dict[str, Mart]:
     """The marts that dbt built, by their names."""
     layers = {f"{service.prefix}{WORK}{layer}": layer for layer in MARTS}
     return {
-        execution.name: Mart(layers[execution.schema], execution.view)
+        execution.name: Mart(
+            layers[execution.schema], execution.view, execution.meta.get(ROW_ACCESS, ())
+        )
         for execution in outcome.executions.values()
         if execution.schema in layers and execution.kind == "model"
     }

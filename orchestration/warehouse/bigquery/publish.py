@@ -10,6 +10,7 @@ sets, readers may not (authorized datasets).
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
@@ -22,6 +23,8 @@ from orchestration.warehouse.store import KEEP_PASSED, Store
 
 WORK = "work_"
 """What stands before the name of a mart's layer in the dataset that dbt builds it in."""
+ROW_ACCESS = "row_access"
+"""What a mart's YAML calls its row access policies, in `meta`."""
 _SET = "marts_"
 
 
@@ -37,10 +40,13 @@ class Mart:
     Attributes:
         layer: `core`, `analytics` or `finance`.
         view: Its SELECT, if it is a view.
+        row_access: Who may read which of its rows, each as `grantees` and `filter`; with none,
+            all readers read all.
     """
 
     layer: str
     view: str | None
+    row_access: Sequence[Mapping[str, Any]] = ()
 
 
 def make_set(service: Service, build_id: str, marts: Mapping[str, Mart]) -> None:
@@ -69,11 +75,42 @@ def make_set(service: Service, build_id: str, marts: Mapping[str, Mart]) -> None
         ),
         build_id,
     )
+    # Only an emulator has an address in the settings, and it knows no access.
+    if service.settings.bigquery_endpoint is None:
+        for statement in row_access_policies(service, build_id, marts):
+            service.run(statement, build_id)
     for name in in_order(
         {name: service.table(WORK + marts[name].layer, name) for name in definitions},
         definitions,
     ):
         service.run(view_of_set(service, dataset, name, definitions[name]), build_id)
+
+
+def row_access_policies(
+    service: Service, build_id: str, marts: Mapping[str, Mart]
+) -> Iterator[str]:
+    """Statements that let readers read only some rows of the marts of a build.
+
+    The set has the policies and the work tables have none: a policy there would hide rows from the
+    build, and no statement may change a table of which it does not see all rows.
+    https://cloud.google.com/bigquery/docs/using-row-level-security-with-features
+
+    Raises:
+        AdxError: A mart that is a view has a policy: there is no such thing on BigQuery.
+    """
+    for name, mart in sorted(marts.items()):
+        if mart.row_access and mart.view is not None:
+            raise AdxError(
+                f"The mart {name} is a view, and a view has no row access policies.",
+                remedy=f"Put `{ROW_ACCESS}` on the marts that it reads.",
+            )
+        for number, policy in enumerate(mart.row_access, 1):
+            names = ", ".join(f'"{grantee}"' for grantee in policy["grantees"])
+            yield (
+                f"create row access policy `{name}_{number}`\n"
+                f"on {service.table(set_of(build_id), name)}\n"
+                f"grant to ({names})\nfilter using ({policy['filter']})"
+            )
 
 
 def in_order(names: Mapping[str, str], definitions: Mapping[str, str]) -> Iterator[str]:

@@ -14,9 +14,11 @@ from orchestration.bigquery.byte_model import GROWING, HISTORIES, ByteModel
 from orchestration.bigquery.check import Report, check, is_bounded, problems, pruned_by, scans_of
 from orchestration.bigquery.dbt_runs import PROJECT
 from orchestration.bigquery.googlesql import GoogleSql, QueryRejectedError, type_name
+from orchestration.bigquery.platform_runs import PlatformRuns
 from orchestration.bigquery.predicates import days_since_epoch
 from orchestration.bigquery.statements import Statement
 from orchestration.bigquery.whole_scans import WHOLE_SCANS, reason_for
+from orchestration.warehouse.bigquery.publish import Mart, row_access_policies
 from tests.integration.bigquery.defects import DEFECTS, Defect
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bigquery")]
@@ -46,10 +48,32 @@ def test_every_node_was_judged(report: Report) -> None:
 
 def test_pin_and_publishing_were_judged(report: Report) -> None:
     kinds = [s.kind for s in report.increment if not s.node]
-    assert {"CREATE_EXTERNAL_TABLE", "CREATE_VIEW", "INSERT", "GRANT", "CREATE_TABLE"} <= set(kinds)
+    assert set(kinds) >= {
+        "CREATE_EXTERNAL_TABLE",
+        "CREATE_VIEW",
+        "INSERT",
+        "GRANT",
+        "CREATE_TABLE",
+        "SELECT",
+    }
     assert kinds.count("GRANT") == 3
     published = [key for key in report.warehouse.tables if key[1].startswith("marts_")]
     assert len(published) > 30
+
+
+def test_row_access_policies_are_judged(report: Report) -> None:
+    service = PlatformRuns(report.warehouse, "http://127.0.0.1:1", Path()).service
+    ((_, dataset, _), *_) = [key for key in report.warehouse.tables if key[1].startswith("marts_")]
+    build_id = dataset.removeprefix("marts_").replace("_", "-")
+    for column, taken in (("currency_code", True), ("currency_cod", False)):
+        policy = {"grantees": ["group:de@example.com"], "filter": f"{column} = 'EUR'"}
+        marts = {"dim_currencies": Mart("core", None, [policy])}
+        (statement,) = row_access_policies(service, build_id, marts)
+        if taken:
+            report.warehouse.googlesql.analyze(statement)
+            continue
+        with pytest.raises(QueryRejectedError, match="currency_cod"):
+            report.warehouse.googlesql.analyze(statement)
 
 
 def test_contracts_hold_on_bigquery(report: Report) -> None:

@@ -12,7 +12,14 @@ from ingestion.lake.ops import OPS_TABLES
 from ingestion.settings import Settings
 from orchestration.warehouse.bigquery import raw
 from orchestration.warehouse.bigquery.builds import Passed
-from orchestration.warehouse.bigquery.publish import grants, publish_script, view_of_set
+from orchestration.warehouse.bigquery.publish import (
+    Mart,
+    grants,
+    make_set,
+    publish_script,
+    row_access_policies,
+    view_of_set,
+)
 from orchestration.warehouse.bigquery.service import Service, access_entries, schema_of
 from orchestration.warehouse.store import Manifest
 
@@ -79,6 +86,52 @@ def test_readers_are_granted_what_is_published_and_nothing_else():
         for layer in ("core", "analytics", "finance")
     ]
     assert grants(service()) == []
+
+
+def test_row_access_is_said_of_the_set_that_readers_are_shown():
+    policy = {"grantees": ["group:de@example.com", "user:me@example.com"], "filter": "a = 'DE'"}
+    marts = {"fct_b": Mart("core", None, [policy]), "fct_a": Mart("core", None)}
+    (statement,) = row_access_policies(service(), "b000001-pin1", marts)
+    assert statement == (
+        "create row access policy `fct_b_1`\n"
+        "on `p`.`x_marts_b000001_pin1`.`fct_b`\n"
+        'grant to ("group:de@example.com", "user:me@example.com")\n'
+        "filter using (a = 'DE')"
+    )
+
+
+def test_row_access_of_a_view_is_refused():
+    marts = {"fct_a": Mart("core", "select 1", [{"grantees": [], "filter": "true"}])}
+    with pytest.raises(AdxError, match="The mart fct_a is a view"):
+        list(row_access_policies(service(), "b000001-pin1", marts))
+
+
+class Asked(Service):
+    """A service that is asked, and does nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.statements: list[str] = []
+
+    def run(self, sql: str, build_id: str | None = None) -> list[Any]:
+        self.statements.append(sql)
+        return []
+
+    def make_dataset(self, name: str, *, readable_by_views_of: Any = ()) -> None:
+        pass
+
+    def drop_dataset(self, name: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:1"])
+def test_only_the_service_is_told_of_row_access(endpoint, monkeypatch):
+    monkeypatch.setattr(Service, "_connect", lambda _: None)
+    asked = Asked(Settings(**{**NOWHERE, "bigquery_endpoint": endpoint}))
+    policy = {"grantees": ["group:de@example.com"], "filter": "true"}
+    make_set(asked, "b000001-pin1", {"fct_a": Mart("core", None, [policy])})
+    kinds = [statement.split(" `")[0] for statement in asked.statements]
+    assert kinds == ["create table", *(["create row access policy"] if endpoint is None else [])]
 
 
 def test_views_may_read_a_set_that_readers_may_not():
