@@ -39,13 +39,16 @@ class Misbehaving:
         url: Where it is.
         fails: What is failed: a text in the request's path or body, and the answer.
         failed: How many requests were.
+        asked: Path and body of every request.
     """
 
     url: str = ""
     fails: dict[str, Answer] = field(default_factory=dict)
     failed: int = 0
+    asked: list[tuple[str, bytes]] = field(default_factory=list)
 
     def answer(self, path: str, body: bytes) -> Answer | None:
+        self.asked.append((path, body))
         for text, answer in self.fails.items():
             if text in path or text.encode() in body:
                 self.failed += 1
