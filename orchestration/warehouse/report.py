@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-import duckdb
-
 from ingestion.lake import Lake
 from ingestion.settings import Settings
-from orchestration.warehouse.duck import open_file
-from orchestration.warehouse.store import files_of
+from orchestration.warehouse.published import open_published
 
 
 @dataclass(frozen=True)
@@ -36,117 +33,185 @@ class Section:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
-DELIVERY = """
+@dataclass(frozen=True)
+class Question:
+    """What one table of the report asks of the warehouse, in SQL that both engines understand.
+
+    Attributes:
+        name: As in `Section`.
+        title: As in `Section`.
+        columns: As in `Section`, in the order of the statement.
+        sql: The statement.
+        first_number: As in `Section`.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    sql: str
+    first_number: int
+
+
+QUESTIONS = (
+    Question(
+        "delivery",
+        "Delivery by UTC date (gross)",
+        (
+            "event_date",
+            "impressions",
+            "clicks",
+            "net",
+            "repeat",
+            "orphan",
+            "CTR %",
+            "conversions",
+        ),
+        """
 select
-    event_date::varchar as event_date,
-    sum(gross_impression_count) as impressions,
-    sum(gross_click_count) as clicks,
-    sum(net_click_count) as net,
-    sum(repeat_click_count) as "repeat",
-    sum(orphan_click_count) as orphan,
-    round(
+    cast(event_date as string),
+    sum(gross_impression_count),
+    sum(gross_click_count),
+    sum(net_click_count),
+    sum(repeat_click_count),
+    sum(orphan_click_count),
+    cast(round(
         100 * (sum(gross_click_count) - sum(orphan_click_count))
         / nullif(sum(gross_impression_count), 0), 3
-    )::decimal(9, 3) as "CTR %",
-    sum(conversion_count) as conversions
+    ) as numeric(9, 3)),
+    sum(conversion_count)
 from analytics.rpt_campaign_performance_daily
 group by event_date
 order by event_date desc
 limit 10
-"""
-
-AUCTIONS = """
+""",
+        1,
+    ),
+    Question(
+        "auctions",
+        "Auctions by UTC date of each step",
+        (
+            "event_date",
+            "slots",
+            "bids",
+            "wins",
+            "billed",
+            "impressions",
+            "bid %",
+            "win %",
+            "render %",
+        ),
+        """
 select
-    event_date::varchar as event_date,
-    sum(imp_count) as slots,
-    sum(bid_count) as bids,
-    sum(win_count) as wins,
-    sum(billed_bid_count) as billed,
-    sum(bought_impression_count) as impressions,
-    round(100 * sum(bid_count) / nullif(sum(imp_count), 0), 1)::decimal(9, 1) as "bid %",
-    round(100 * sum(win_count) / nullif(sum(bid_count), 0), 1)::decimal(9, 1) as "win %",
-    round(
+    cast(event_date as string),
+    sum(imp_count),
+    sum(bid_count),
+    sum(win_count),
+    sum(billed_bid_count),
+    sum(bought_impression_count),
+    cast(round(100 * sum(bid_count) / nullif(sum(imp_count), 0), 1) as numeric(9, 1)),
+    cast(round(100 * sum(win_count) / nullif(sum(bid_count), 0), 1) as numeric(9, 1)),
+    cast(round(
         100 * sum(bought_impression_count) / nullif(sum(win_count), 0), 1
-    )::decimal(9, 1) as "render %"
+    ) as numeric(9, 1))
 from analytics.rpt_auction_funnel_daily
 group by event_date
 order by event_date desc
 limit 10
-"""
-
-MONEY = """
+""",
+        1,
+    ),
+    Question(
+        "money",
+        "Money by advertiser date (gross, base)",
+        ("advertiser_date", "currency", "billed", "media_cost", "margin", "margin %"),
+        """
 select
-    advertiser_date::varchar as advertiser_date,
-    base_currency_code as currency,
-    sum(gross_billed_base_amount)::decimal(18, 2) as billed,
-    sum(media_cost_base_amount)::decimal(18, 2) as media_cost,
-    sum(gross_margin_base_amount)::decimal(18, 2) as margin,
-    round(
+    cast(advertiser_date as string),
+    base_currency_code,
+    cast(sum(gross_billed_base_amount) as numeric(18, 2)),
+    cast(sum(media_cost_base_amount) as numeric(18, 2)),
+    cast(sum(gross_margin_base_amount) as numeric(18, 2)),
+    cast(round(
         100 * sum(gross_margin_base_amount) / nullif(sum(gross_billed_base_amount), 0), 1
-    )::decimal(9, 1) as "margin %"
+    ) as numeric(9, 1))
 from finance.fct_line_item_billing_daily
-group by all
+group by advertiser_date, base_currency_code
 order by advertiser_date desc
 limit 10
-"""
-
-CAMPAIGNS = """
+""",
+        2,
+    ),
+    Question(
+        "campaigns",
+        "Campaigns by billed amount",
+        ("campaign", "advertiser", "impressions", "clicks", "billed", "margin"),
+        """
 select
-    campaigns.campaign_name as campaign,
-    advertisers.advertiser_name as advertiser,
-    sum(billing.gross_impression_count) as impressions,
-    sum(billing.gross_click_count) as clicks,
-    sum(billing.gross_billed_base_amount)::decimal(18, 2) as billed,
-    sum(billing.gross_margin_base_amount)::decimal(18, 2) as margin
+    campaigns.campaign_name,
+    advertisers.advertiser_name,
+    sum(billing.gross_impression_count),
+    sum(billing.gross_click_count),
+    cast(sum(billing.gross_billed_base_amount) as numeric(18, 2)) as billed,
+    cast(sum(billing.gross_margin_base_amount) as numeric(18, 2))
 from finance.fct_line_item_billing_daily as billing
 left join core.dim_campaigns as campaigns
     on billing.campaign_key = campaigns.campaign_key and campaigns.is_current
 left join core.dim_advertisers as advertisers
     on billing.advertiser_key = advertisers.advertiser_key and advertisers.is_current
-group by all
-order by billed desc nulls last, campaign
+group by campaigns.campaign_name, advertisers.advertiser_name
+order by billed desc nulls last, campaigns.campaign_name
 limit 5
-"""
-
-BALANCE = """
+""",
+        2,
+    ),
+    Question(
+        "sources",
+        "Source balance",
+        (
+            "source_table",
+            "read",
+            "loaded",
+            "failed",
+            "distinct",
+            "duplicates",
+            "id_conflicts",
+            "drift",
+        ),
+        """
 select
     source_table,
-    read_count as read,
-    loaded_count as loaded,
-    failed_count as failed,
-    distinct_count as "distinct",
-    duplicate_count as duplicates,
-    id_conflict_count as id_conflicts,
-    drift_count as drift
+    read_count,
+    loaded_count,
+    failed_count,
+    distinct_count,
+    duplicate_count,
+    id_conflict_count,
+    drift_count
 from utilities.rpt_source_balance
 where read_count > 0
 order by source_table
-"""
-
-
-def _section(
-    connection: duckdb.DuckDBPyConnection, name: str, title: str, sql: str, first_number: int
-) -> Section:
-    cursor = connection.execute(sql)
-    columns = [column[0] for column in cursor.description or ()]
-    rows: list[Sequence[object]] = [tuple(row) for row in cursor.fetchall()]
-    return Section(name, title, columns, rows, first_number)
+""",
+        1,
+    ),
+)
 
 
 def figures(settings: Settings) -> list[Section]:
     """Delivery, auctions and money by day, top campaigns, source balance, last builds.
 
     Raises:
-        AdxError: Nothing is published yet.
+        AdxError: As `open_published`.
     """
-    build = files_of(settings).published()
-    with open_file(build.file, settings, read_only=True) as connection:
+    with open_published(settings) as published:
         sections = [
-            _section(connection, "delivery", "Delivery by UTC date (gross)", DELIVERY, 1),
-            _section(connection, "auctions", "Auctions by UTC date of each step", AUCTIONS, 1),
-            _section(connection, "money", "Money by advertiser date (gross, base)", MONEY, 2),
-            _section(connection, "campaigns", "Campaigns by billed amount", CAMPAIGNS, 2),
-            _section(connection, "sources", "Source balance", BALANCE, 1),
+            Section(
+                question.name,
+                question.title,
+                list(question.columns),
+                [tuple(row) for row in published.ask(question.sql)],
+                question.first_number,
+            )
+            for question in QUESTIONS
         ]
     return [*sections, _runs(Lake.open(settings))]
 

@@ -8,21 +8,20 @@ everywhere is not counted, but one where the marts say something and the key doe
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse import ledger
-from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.metrics import FAMILIES, Family
-from orchestration.warehouse.store import files_of
+from orchestration.warehouse.published import open_published
 from orchestration.warehouse.verdict import Failure, Verdict
 
 Dims = tuple[tuple[str, str | None], ...]
@@ -84,14 +83,19 @@ def _text(value: object) -> str | None:
 
 
 def mart_values(
-    connection: duckdb.DuckDBPyConnection, families: Iterable[Family] = FAMILIES
+    ask: Callable[[str], list[tuple[Any, ...]]], families: Iterable[Family] = FAMILIES
 ) -> Values:
-    """The values of every metric at every grain of the registry, from the marts."""
+    """The values of every metric at every grain of the registry, from the marts.
+
+    Args:
+        ask: Gives the rows of a SELECT.
+        families: What is measured.
+    """
     values: Values = {}
     for family in families:
         for grain in family.grains:
             names = [] if grain == "total" else grain.split(",")
-            for row in connection.execute(family.statement(grain)).fetchall():
+            for row in ask(family.statement(grain)):
                 dims: Dims = tuple(
                     sorted((name, _text(cell)) for name, cell in zip(names, row, strict=False))
                 )
@@ -135,15 +139,14 @@ def verify(settings: Settings) -> Verdict:
         AdxError: Nothing is published, or no day was played.
     """
     started_at = datetime.now(UTC)
-    build = files_of(settings).published()
-    day, path = newest_key(settings.world)
-    key = read_key(path)
-    with open_file(build.file, settings, read_only=True) as connection:
-        verdict = compare(key, mart_values(connection))
+    with open_published(settings) as published:
+        day, path = newest_key(settings.world)
+        key = read_key(path)
+        verdict = compare(key, mart_values(published.ask))
     ledger.record(
         Lake.open(settings),
         "verify",
-        build.manifest.build_id,
+        published.manifest.build_id,
         started_at,
         read=verdict.passed + verdict.failed,
         loaded=verdict.passed,

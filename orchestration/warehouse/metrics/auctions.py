@@ -81,12 +81,12 @@ _CREATIVE_STEPS = """(
 CREATIVES = Family(
     relation=_CREATIVE_STEPS,
     measures={
-        "slots": "null::bigint",
-        "bids": "count(*) filter (step = 'bid')",
-        "wins": "count(*) filter (step = 'win')",
-        "billed_bids": "count(*) filter (step = 'billed')",
-        "bought": "count(*) filter (step = 'bought')",
-        "unrendered": "null::bigint",
+        "slots": "cast(null as bigint)",
+        "bids": "countif(step = 'bid')",
+        "wins": "countif(step = 'win')",
+        "billed_bids": "countif(step = 'billed')",
+        "bought": "countif(step = 'bought')",
+        "unrendered": "cast(null as bigint)",
     },
     dimensions={"creative_id": "creative_id"},
     grains=("creative_id",),
@@ -132,7 +132,7 @@ def _from_nanos(name: str) -> Callable[[Measures, str], Mapping[str, Number | No
 
 
 UNRENDERED_COST = Family(
-    relation="(from core.fct_billing_notices where not is_rendered) as unrendered",
+    relation="(select * from core.fct_billing_notices where not is_rendered) as unrendered",
     measures={"nanos": "sum(clearing_price_micros)"},
     dimensions={"currency": "currency_code"},
     grains=("currency",),
@@ -150,7 +150,7 @@ _AUDIENCE_DIMENSIONS = {
 
 def _audience(breakdown: str, grain: str) -> Family:
     return Family(
-        relation="(from analytics.rpt_addressable_audience "
+        relation="(select * from analytics.rpt_addressable_audience "
         f"where breakdown = '{breakdown}') as audience",
         measures={"addressable_audience": "sum(user_count)"},
         dimensions=_AUDIENCE_DIMENSIONS,

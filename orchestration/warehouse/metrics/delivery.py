@@ -9,7 +9,7 @@ _DELIVERY_COLUMNS = (
 )
 _DELIVERY = f"""(
     select {_DELIVERY_COLUMNS}, 'impression' as kind from core.fct_impressions_as_of
-    union all by name
+    union all
     select {_DELIVERY_COLUMNS}, click_class as kind from core.fct_clicks_as_of
 ) as delivery"""
 
@@ -35,10 +35,10 @@ def _clicks_and_rate(measures: Measures, grain: str) -> dict[str, Number | None]
 DELIVERY = Family(
     relation=_DELIVERY,
     measures={
-        "gross_impressions": "count(*) filter (kind = 'impression')",
-        "orphan_clicks": "count(*) filter (kind = 'orphan')",
-        "repeat_clicks": "count(*) filter (kind = 'repeat')",
-        "net_clicks": "count(*) filter (kind = 'net')",
+        "gross_impressions": "countif(kind = 'impression')",
+        "orphan_clicks": "countif(kind = 'orphan')",
+        "repeat_clicks": "countif(kind = 'repeat')",
+        "net_clicks": "countif(kind = 'net')",
     },
     dimensions={
         **{

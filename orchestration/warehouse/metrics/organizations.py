@@ -5,7 +5,7 @@ from orchestration.warehouse.metrics.family import Family
 _PRESENT = "is_current and not is_deleted and not is_inferred"
 
 ORGANIZATIONS = Family(
-    relation=f"(from core.dim_organizations where {_PRESENT})",
+    relation=f"(select * from core.dim_organizations where {_PRESENT})",
     measures={"organizations": "count(*)"},
     dimensions={name: name for name in ("country", "employee_range", "operating_status")},
     grains=("total", "country", "employee_range", "operating_status"),

@@ -26,10 +26,10 @@ FAILED_BY_REASON = Family(
 FILES = Family(
     relation="ops.file_registry",
     measures={
-        "files_loaded": "count(*) filter (status = 'loaded')",
-        "files_superseded": "count(*) filter (status = 'loaded' and supersedes is not null)",
-        "files_failed": "count(*) filter (status = 'failed')",
-        "files_repeated": "count(*) filter (status = 'repeated')",
+        "files_loaded": "countif(status = 'loaded')",
+        "files_superseded": "countif(status = 'loaded' and supersedes is not null)",
+        "files_failed": "countif(status = 'failed')",
+        "files_repeated": "countif(status = 'repeated')",
     },
     dimensions={"source_table": "source || '.' || table_name"},
     grains=("source_table",),
@@ -58,7 +58,7 @@ DIMENSIONS = Family(
     measures={
         "dimension_versions": "count(*)",
         "dimension_members": "count(distinct member)",
-        "dimension_deleted": "count(*) filter (is_gone)",
+        "dimension_deleted": "countif(is_gone)",
     },
     dimensions={"dimension": "dimension"},
     grains=("dimension",),

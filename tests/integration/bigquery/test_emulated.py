@@ -20,6 +20,8 @@ from orchestration.warehouse.build import Result, build
 from orchestration.warehouse.pin import find_pin
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
+from orchestration.warehouse.report import figures
+from orchestration.warehouse.verify import verify
 from tests.emulated import read_table, table_names
 from tests.integration.bigquery.misbehaving import Answer, misbehaving, through
 
@@ -206,3 +208,17 @@ def test_readers_see_a_build_when_it_is_published(story: Story) -> None:
     assert story.seen() == before
     publish(story.settings)
     assert (story.published(), story.seen()) == (publication.build_id, after)
+
+
+def test_what_readers_see_is_what_the_answer_key_says(story: Story) -> None:
+    verdict = verify(story.settings)
+    assert not verdict.failures, "\n".join(map(str, verdict.failures))
+    assert verdict.passed > 100
+
+
+def test_the_report_has_its_figures(story: Story) -> None:
+    sections = figures(story.settings)
+    assert [section.name for section in sections if not section.rows] == []
+    assert len(sections) == 6
+    for section in sections:
+        assert {len(row) for row in section.rows} == {len(section.columns)}

@@ -151,7 +151,7 @@ def test_what_a_model_did_wrong_is_left_to_dbt(make: Any) -> None:
     assert explain_text("Unrecognized name: no_such_column at [500:3]", make()) is None
 
 
-COMMANDS = (["pin"], ["build"], ["publish"], ["query", "select 1"])
+COMMANDS = (["pin"], ["build"], ["publish"], ["query", "select 1"], ["verify"], ["report"])
 
 
 @pytest.fixture

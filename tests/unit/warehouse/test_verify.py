@@ -143,7 +143,7 @@ def test_marts_are_summed_by_grain_and_zeros_left_out():
             "create table sales as select * from (values ('DE', 'b', 1, 3), ('DE', 'b', 1, 0), "
             "('FR', 'a', 0, 4), (null, 'a', 5, 5)) as rows(c, sku, n, m)"
         )
-        values = mart_values(connection, [family])
+        values = mart_values(lambda sql: connection.execute(sql).fetchall(), [family])
     assert values == {
         ("sold", "total"): {(): "7"},
         ("share", "total"): {(): "0.583333333"},
