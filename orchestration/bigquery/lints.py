@@ -24,6 +24,7 @@ _FOREIGN = {
 
 _DIFFERENCES = {"timestamp_diff", "datetime_diff", "date_diff", "time_diff"}
 _ORDER_SENSITIVE = {"row_number", "first_value", "last_value", "nth_value", "lag", "lead"}
+_WHOLE = {"round", "floor", "ceil", "trunc"}
 _MICROSECOND = 11  # of GoogleSQL's DateTimestampPart
 _DAY = 3
 
@@ -61,6 +62,21 @@ def _cast(_: str, cast: Any) -> Iterator[str]:
         yield f"a cast of text to {after} fails on other text: use safe_integer, safe_decimal"
     if before == "FLOAT64" and after == "STRING":
         yield "the text of a float differs by engine: make it a decimal first"
+    elif before == "FLOAT64" and after != "FLOAT64" and _function(source) not in _WHOLE:
+        yield f"a cast of a float to {after} rounds differently by engine: round it first"
+
+
+def _output(_: str, output: Any) -> Iterator[str]:
+    """Within a row floats may be; their last digits must not reach a table."""
+    if type_name(output.column.type) == "FLOAT64":
+        yield f"{output.name} is a float: its last digits differ by engine, round it to an integer"
+
+
+def _function(expression: Any) -> str:
+    if expression.DESCRIPTOR.name != "ResolvedFunctionCallProto":
+        return ""
+    name: str = base_of(expression, "function").function.name
+    return name.removeprefix("ZetaSQL:")
 
 
 def _call(_: str, call: Any) -> Iterator[str]:
@@ -76,13 +92,12 @@ def _call(_: str, call: Any) -> Iterator[str]:
             yield f"{name} by a unit that DuckDB counts by its boundaries: use micros_between"
     if name in ("$divide", "div", "mod"):
         divisor = arguments[1]
-        guarded = divisor.DESCRIPTOR.name == "ResolvedFunctionCallProto" and (
-            base_of(divisor, "function").function.name == "ZetaSQL:nullif"
-        )
-        if not guarded and not _is_literal(divisor):
+        if divisor.DESCRIPTOR.name == "ResolvedCastProto":
+            divisor = unwrap(divisor.expr)
+        if _function(divisor) != "nullif" and not _is_literal(divisor):
             yield "a division that fails on 0: divide by nullif(…, 0)"
-    if name in ("$divide", "$multiply", "sum") and any(_type(a) == "FLOAT64" for a in arguments):
-        yield "arithmetic of floats depends on the order of rows: make them decimals"
+    if name == "sum" and _type(arguments[0]) == "FLOAT64":
+        yield "a sum of floats depends on the order of rows: make them decimals"
 
 
 def _window(node: str, group: Any) -> Iterator[str]:
@@ -108,5 +123,6 @@ def _window(node: str, group: Any) -> Iterator[str]:
 _RULES: dict[str, Callable[[str, Any], Iterator[str]]] = {
     "ResolvedCastProto": _cast,
     "ResolvedFunctionCallBaseProto": _call,
+    "ResolvedOutputColumnProto": _output,
     "ResolvedAnalyticFunctionGroupProto": _window,
 }

@@ -116,6 +116,27 @@ DEFECTS = (
         "the text of a float differs by engine",
     ),
     Defect(
+        "a float that leaves its row",
+        "stg_ad_events__clicks",
+        r"landed\.click\.landing_url,",
+        "landed.ingest_seq * 1.5e0 as landing_url,",
+        "landing_url is a float",
+    ),
+    Defect(
+        "a float that becomes an integer as the engine likes",
+        "stg_ad_events__clicks",
+        r"landed\.click\.landing_url,",
+        "cast(landed.ingest_seq * 1.5e0 as int64) as landing_url,",
+        "a cast of a float to INT64 rounds differently by engine",
+    ),
+    Defect(
+        "a sum of floats",
+        "bv_deliveries",
+        r"case when delivery_class = 'distinct' then 1 else 0 end",
+        "case when delivery_class = 'distinct' then 1.5e0 else 0 end",
+        "a sum of floats depends on the order of rows",
+    ),
+    Defect(
         "a hash of something that is not text",
         "stg_ad_events__clicks",
         r"md5\(replace\(replace\(nullif\(trim\(click_id, ' \\t\\n\\r'\), ''\), [^)]*\), [^)]*\)\)",

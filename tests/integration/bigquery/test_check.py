@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.bigquery import lints
 from orchestration.bigquery.byte_model import GROWING, HISTORIES, ByteModel
 from orchestration.bigquery.check import Report, check, is_bounded, problems, pruned_by, scans_of
 from orchestration.bigquery.dbt_runs import PROJECT
@@ -178,6 +179,22 @@ def test_a_planted_defect_is_caught(defect: Defect, report: Report) -> None:
     node, said = _caught(report, defect)
     assert node.endswith(f".{defect.model}")
     assert any(defect.says in text for text in said), said
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "cast(round(6371008.8e0 * atan2(sqrt(power(sin(x), 2)), cos(x))) as int64)",
+        "if(count(n) < 8, count(n), cast(round(9e0 / nullif(max(n), 0)) as int64))",
+    ],
+)
+def test_floats_may_be_where_they_are_rounded_in_their_row(
+    expression: str, googlesql: GoogleSql
+) -> None:
+    rows = "(select n, cast(n as float64) * 1.7e-2 as x from unnest([1, 2]) as n)"
+    assert (
+        list(lints.problems("m", googlesql.analyze(f"select {expression} as m from {rows}"))) == []
+    )
 
 
 TINY = {
