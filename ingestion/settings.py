@@ -71,8 +71,6 @@ class Settings(BaseSettings):
             by blanks. Without any, alerts stand in the run ledger alone.
         duckdb_threads: Threads DuckDB may use.
         duckdb_memory: Memory DuckDB may use, such as `4GB`.
-        id_conflict_days: How far from its own date an id that was loaded before is looked for;
-            by default as far as the dbt project says.
         warehouse_engine: What the warehouse is: `duckdb` files in `<home>/warehouse`, or datasets
             of `bigquery`.
         bigquery_project: Project of the datasets and of the jobs.
@@ -132,7 +130,6 @@ class Settings(BaseSettings):
     alert_urls: SecretStr = SecretStr("")
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
-    id_conflict_days: int | None = Field(default=None, ge=1)
     warehouse_engine: Engine = "duckdb"
     bigquery_project: str | None = None
     bigquery_location: str = "EU"

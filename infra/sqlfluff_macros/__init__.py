@@ -98,6 +98,6 @@ stage = hub = link = event_link = satellite = dimension_versions = _query
 multi_active_satellite = effectivity_satellite = record_tracking_satellite = _query
 pit = bridge = sketch = _query
 affected_dates = _dates_predicate = _predicate(0)
-touched_dates = conflict_dates = _predicate(1)
+touched_dates = conflict_dates = proved_dates = _predicate(1)
 window_predicate = _predicate(2)
 ref = source = landed = integer_series = _table

@@ -85,7 +85,10 @@ class Pinning:
             name: self._table_window(load_contract(*name.split(".")), table, before.get(name, 0))
             for name, table in current.tables.items()
         }
-        return Window(current.number, previous.number if previous is not None else None, tables)
+        if previous is None:
+            return Window(current.number, None, tables)
+        days = [pin.pinned_at.astimezone(UTC).date() for pin in (previous, current)]
+        return Window(current.number, previous.number, tables, is_first_of_day=days[0] < days[1])
 
     def _table_window(self, contract: Contract, table: PinnedTable, from_seq: int) -> TableWindow:
         effective = EFFECTIVE_COLUMN.get(contract.source)

@@ -129,12 +129,15 @@ class Window:
         previous_pin: Number of the pin that was built before; None for everything.
         tables: By `<source>.<table>`.
         again: First and last event date that are to be built again, though nothing of them is new.
+        is_first_of_day: The pin is of a later UTC day than the previous one, or there is none: what
+            is proved over all dates once a day is proved in this build.
     """
 
     pin: int
     previous_pin: int | None
     tables: Mapping[str, TableWindow]
     again: tuple[date, date] | None = None
+    is_first_of_day: bool = True
 
     @property
     def ranges(self) -> dict[str, tuple[int, int]]:
@@ -148,6 +151,7 @@ class Window:
                 "pin": self.pin,
                 "previous_pin": self.previous_pin,
                 "again": [day.isoformat() for day in self.again] if self.again else None,
+                "is_first_of_day": self.is_first_of_day,
                 "tables": {
                     name: {
                         "from_seq": table.from_seq,

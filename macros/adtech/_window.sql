@@ -2,10 +2,12 @@
     The window of this build as `adx` hands it over, or none: not while parsing (a changed window must
     not re-parse the project) and not without a pin. Nothing else reads ADX_WINDOW.
 
-    {"pin": 3, "previous_pin": 2, "again": null, "tables": {"ad_events.events": {
+    {"pin": 3, "previous_pin": 2, "again": null, "is_first_of_day": false,
+     "tables": {"ad_events.events": {
         "from_seq": 4, "to_seq": 9, "touched_dates": ["2026-03-28"], "min_effective_date": null}}}
 
     `again`: first and last event date that are to be built again, though nothing of them is new.
+    `is_first_of_day`: the pin is of a later UTC day than the previous one.
 #}
 {% macro _window() %}
     {%- set text = env_var('ADX_WINDOW', '') if execute else '' -%}

@@ -51,7 +51,8 @@ PEOPLE = (
 """Tables that grow with people, who come with events."""
 
 PEOPLE_AT_FIRST, PEOPLE_A_DAY = 300_000_000, 1_000_000
-"""Assumed: the people of a large market, and how many more there are each day."""
+"""Assumed: the user ids of a large market, and how many more there are each day. How many accounts,
+profiles and audiences an id has is the ad world's."""
 
 ENTITY_SCALE = 1_000
 """How many times the campaigns, line items, rates … of the ad world there are; they do not grow."""
@@ -64,24 +65,53 @@ HASH_WIDTH = 34  # 32 hexadecimal digits and the two bytes of any text
 DEFAULT_TEXT = 12.0
 LIST_LENGTH = 3
 
+DAILY = "once a day, in its first build"
+"""How the reason of a test begins that only the first build of a day runs over all dates."""
+
 GROWING: tuple[tuple[str, str, str], ...] = (
     ("hub_*", "hub_*", "anti-join over the whole key: one hash a business key"),
     ("link_*", "link_*", "anti-join over the whole key: one hash a relation"),
     ("*sat_*", "*sat_*", "anti-join over the whole key: hashes and load order of the versions"),
-    ("bv_audience_members", "bv_audience_members", "merged by key: a row a person, not an event"),
-    ("rpt_addressable_audience", "bv_audience_members", "counts people: a row each, not an event"),
-    ("rpt_source_balance", "*sat_*", "counts what was loaded: a row a version, not an event"),
+    (
+        "bv_audience_members",
+        "bv_audience_members",
+        "anti-join over the whole key: one hash a person and audience",
+    ),
     ("dim_users", "*", "built whole, as every dimension: a row a person, not an event"),
+    (
+        "test assert_event_keys_are_unique",
+        "*",
+        f"{DAILY}: no event counts twice, over all dates",
+    ),
+    (
+        "test assert_id_conflicts_are_listed",
+        "bv_id_conflicts",
+        f"{DAILY}: a row a conflict, not an event",
+    ),
+    (
+        "test assert_billing_equals_facts",
+        "*",
+        "what is billed adds up over all dates: a date and an integer an event",
+    ),
+    *(
+        ("test *", keys, "keys are proved over all people and entities: a hash each")
+        for keys in ("hub_*", "link_*", "*sat_*", "dim_users", "bv_audience_members")
+    ),
+    (
+        "test *",
+        "*_daily",
+        "keys and sums of reports: a row a day and line item, not an event",
+    ),
 )
-"""Model, table and reason: what may read more with each day of history."""
+"""Model (or `test ` and name), table and reason: what may read more with each day of history."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one model reads in an increment.
+    """What one model or data test reads in an increment.
 
     Attributes:
-        model: Its name.
+        model: Its name; that of a test after `test `.
         read: Bytes by days of history.
         a_day: How much more it reads with another day of history, beyond 90.
         reasons: Why it may, by table; tables without a reason have None.
@@ -91,6 +121,12 @@ class Reading:
     read: Mapping[int, float]
     a_day: float
     reasons: Mapping[str, str | None]
+
+    @property
+    def is_small(self) -> bool:
+        """A model that reads little, or a test that hardly grows."""
+        of_note = self.a_day if self.model.startswith("test ") else self.read[HISTORIES[-1]]
+        return of_note < SMALL
 
 
 class ByteModel:
@@ -127,34 +163,57 @@ class ByteModel:
             return HASH_WIDTH
         return 2 + self._text.get(name, DEFAULT_TEXT)
 
+    def stored(self) -> dict[str, tuple[float, float]]:
+        """By layer, the bytes of its tables after the longest history and a day later."""
+        sizes: dict[str, tuple[float, float]] = {}
+        for key, table in self._tables.items():
+            layer = "marts" if key[1].startswith("work_") else key[1]
+            layer = "raw" if key[2].endswith(PINNED) else layer
+            if table.query is None and (key[2] in self._rows or layer == "raw"):
+                scan = Scan(key, tuple(table.columns), {})
+                days = (HISTORIES[-1], HISTORIES[-1] + 1)
+                before, after = sizes.get(layer, (0.0, 0.0))
+                sizes[layer] = (
+                    before + self.bytes_of(scan, days[0]),
+                    after + self.bytes_of(scan, days[1]),
+                )
+        return sizes
+
     def _rows_of(self, scan: Scan, history: int) -> float:
         _, dataset, name = scan.table
         name = name.removesuffix(PINNED)
         measured = self._rows.get(name, 0)
         a_day = measured / self._events * EVENTS_A_DAY
         if dataset.startswith("raw_") and dataset != "raw_vault":
-            window = EVENTS_A_DAY / BUILDS_A_DAY * self._rows.get(f"{dataset}.{name}", 0)
-            window /= self._events
-            is_window = "_ingest_seq" in scan.bounds
-            return window if is_window else window * BUILDS_A_DAY * history
+            a_day = EVENTS_A_DAY * self._rows.get(f"{dataset}.{name}", 0) / self._events
+            if "_ingest_seq" in scan.bounds:
+                return a_day / BUILDS_A_DAY
+            return a_day * _days(scan.bounds.get("event_date", ALL), history)
         if dataset == "staging":  # the last of the world's windows, a day
             return a_day * DAYS_OF_WORLD / BUILDS_A_DAY
-        if name in PEOPLE:
-            return PEOPLE_AT_FIRST + PEOPLE_A_DAY * history
         partition = self._tables[scan.table].partition
+        if name in PEOPLE:
+            return self._people(name, scan.bounds.get(partition or "", ALL), history)
         if partition is None:
             return measured * ENTITY_SCALE
         if fnmatch(name, "rpt_*") or name.endswith("_daily"):  # rows by entity, not by event
             a_day = measured * ENTITY_SCALE / DAYS_OF_WORLD
         return a_day * _days(scan.bounds.get(partition, ALL), history)
 
+    def _people(self, name: str, bounds: Sequence[tuple[float, float]], history: int) -> float:
+        people = PEOPLE_AT_FIRST + PEOPLE_A_DAY * history
+        if bounds != ALL:
+            people = PEOPLE_A_DAY * _days(bounds, history)
+        return self._rows[name] / self._rows["hub_user"] * people
+
     def readings(self, scans: Mapping[str, Iterable[Scan]]) -> Iterator[Reading]:
-        """What each model reads, the largest first."""
+        """What each model and data test reads, the largest first."""
         readings = []
         for unique_id, read in scans.items():
-            if not unique_id.startswith("model."):
+            kind, _, name, *_ = [*unique_id.split("."), "", ""]
+            if kind not in ("model", "test"):
                 continue
-            name = unique_id.split(".")[2]
+            name = f"test {name}" if kind == "test" else name
             total = {days: sum(self.bytes_of(s, days) for s in read) for days in HISTORIES}
             growing = [s for s in read if self.bytes_of(s, 91) > self.bytes_of(s, 90)]
             a_day = sum(self.bytes_of(s, 91) - self.bytes_of(s, 90) for s in growing)
@@ -182,24 +241,54 @@ def _days(intervals: Iterable[tuple[float, float]], history: int) -> int:
 
 
 def tables_of(report: "Report") -> Iterator["Printed"]:
-    """The readings as a table for people."""
+    """The readings as tables for people: by model, and by layer."""
     from rich.table import Table as Printed
 
     printed = Printed(title="What an increment of an hour reads at 500 GiB a day, GB")
-    printed.add_column("model")
+    printed.add_column("model or test")
     for days in HISTORIES:
         printed.add_column(f"{days} days", justify="right")
     printed.add_column("each further day", justify="right")
     printed.add_column("because of")
-    readings = list(ByteModel(report.warehouse.tables).readings(report.scans))
-    large = [reading for reading in readings if reading.read[HISTORIES[-1]] >= SMALL]
-    small = [reading for reading in readings if reading.read[HISTORIES[-1]] < SMALL]
+    model = ByteModel(report.warehouse.tables)
+    readings = list(model.readings(report.scans))
+    large = [reading for reading in readings if not reading.is_small]
+    small = [reading for reading in readings if reading.is_small]
     for reading in large:
-        because = "; ".join(f"{t}: {why or 'NO REASON'}" for t, why in reading.reasons.items())
+        because = "; ".join(
+            f"{', '.join(sorted(t for t in reading.reasons if reading.reasons[t] == why))}: "
+            f"{why or 'NO REASON'}"
+            for why in dict.fromkeys(reading.reasons.values())
+        )
         printed.add_row(reading.model, *_cells([reading]), because)
     printed.add_section()
-    printed.add_row(f"{len(small)} models of less than {SMALL / 1e9} GB", *_cells(small), "")
-    printed.add_row(f"all {len(readings)} models", *_cells(readings), "")
+    printed.add_row(
+        f"{len(small)} models of less than {SMALL / 1e9} GB, and tests that hardly grow",
+        *_cells(small),
+        "",
+    )
+    printed.add_row(f"all {len(readings)} models and tests", *_cells(readings), "")
+    yield printed
+
+    printed = Printed(title=f"By layer, after {HISTORIES[-1]} days, GB")
+    for heading in ("layer", "read by a build", "stored", "each further day"):
+        printed.add_column(heading, justify="left" if heading == "layer" else "right")
+    models = [node for node in report.nodes if node.unique_id.startswith("model.")]
+    layers = {node.name: node.path.split("/")[2] for node in models}
+    names = ("raw", "staging", "raw_vault", "business_vault", "marts", "utilities")
+    kept = model.stored()
+    for layer in names:
+        read = sum(r.read[HISTORIES[-1]] for r in readings if layers.get(r.model) == layer)
+        before, after = kept.get(layer, (0.0, 0.0))
+        cells = (read, before, after - before)
+        printed.add_row(layer, *(f"{cell / 1e9:,.1f}" for cell in cells))
+    tests = [r for r in readings if r.model.startswith("test ")]
+    daily = [r for r in tests if any((why or "").startswith(DAILY) for why in r.reasons.values())]
+    for heading, group in (
+        ("data tests, each build", [r for r in tests if r not in daily]),
+        ("data tests, once a day", daily),
+    ):
+        printed.add_row(heading, f"{sum(r.read[HISTORIES[-1]] for r in group) / 1e9:,.1f}", "", "")
     yield printed
 
 

@@ -70,7 +70,14 @@ def window(*, first: bool) -> str:
         }
         for contract in all_contracts()
     }
-    return json.dumps({"pin": 3, "previous_pin": None if first else 2, "tables": tables})
+    return json.dumps(
+        {
+            "pin": 3,
+            "previous_pin": None if first else 2,
+            "is_first_of_day": True,  # the dearest build of a day
+            "tables": tables,
+        }
+    )
 
 
 class DbtRuns:

@@ -4,9 +4,19 @@ from fnmatch import fnmatch
 
 WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
     (
+        "model.*.bv_audience_members",
+        "bv_audience_members",
+        "anti-join over the whole key: one hash a person and audience",
+    ),
+    (
         "test.*.assert_event_keys_are_unique",
-        "fct_*",
-        "the proof over all dates that no event counts twice: keys and dates of the facts",
+        "*",
+        "once a day, the proof over all dates that no event counts twice: keys and dates",
+    ),
+    (
+        "test.*.assert_id_conflicts_are_listed",
+        "bv_id_conflicts",
+        "once a day, a row per conflict, not per event",
     ),
     (
         "test.*.assert_billing_equals_facts",

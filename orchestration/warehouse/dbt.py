@@ -165,9 +165,6 @@ def variables(
         "ADX_LAKE_URL": settings.lake_url,
         "ADX_CATALOG_WAREHOUSE": settings.catalog_warehouse,
         "ADX_WINDOW": window,
-        "ADX_ID_CONFLICT_DAYS": str(settings.id_conflict_days)
-        if settings.id_conflict_days
-        else None,
         "ADX_DUCKDB_THREADS": str(settings.duckdb_threads),
         "ADX_DUCKDB_MEMORY": settings.duckdb_memory,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -54,7 +54,8 @@ offered as (
         auctions.auction_type,
         auctions.max_response_ms,
         auction_imps.record_source,
-        auction_imps.load_datetime
+        auction_imps.load_datetime,
+        auction_imps.load_pin
     from auction_imps
     inner join auctions
         on

@@ -1,42 +1,130 @@
 {#
-    Whom the exchanges offered us, once per id and what the requests said of it. Nothing is taken away
-    again, because a request that counts stays one that counts. So the audience of all time is counted
-    from people, not from requests.
+    Who belongs to which audience: each id that the exchanges offered us, once per value of a breakdown
+    that a request gave. Insert-only by key, as a link is: a request that counts stays one that counts.
+    `load_pin` and `event_date` say which requests brought the id in, so that an increment counts the
+    new members by their partitions, and nobody counts people again.
 #}
 {{ config(
     materialized='incremental',
-    incremental_strategy='merge',
-    unique_key='audience_member_hk'
+    partition_by={'field': 'event_date', 'data_type': 'date'}
 ) }}
 
 with auction_imps as (
-    select distinct
+    select
         user_hk,
         country_code,
         {{ trim_space('region') }} as region,
         {{ trim_space('age_band') }} as age_band,
         {{ trim_space('gender') }} as gender,
-        device_type
+        device_type,
+        load_pin,
+        event_date
     from {{ ref('bv_auction_imps') }}
     where
         {{ touched_dates('exchange.bid_requests') }}
         and user_hk is not null
 ),
 
-members as (
+breakdowns as (
+    select 'total' as breakdown
+    union all
+    select 'country' as breakdown
+    union all
+    select 'region' as breakdown
+    union all
+    select 'age_band' as breakdown
+    union all
+    select 'gender' as breakdown
+    union all
+    select 'device_type' as breakdown
+),
+
+audiences as (
+    select
+        breakdowns.breakdown,
+        auction_imps.user_hk,
+        case
+            when breakdowns.breakdown in ('country', 'region') then auction_imps.country_code
+        end as country_code,
+        case when breakdowns.breakdown = 'region' then auction_imps.region end as region,
+        case when breakdowns.breakdown = 'age_band' then auction_imps.age_band end as age_band,
+        case when breakdowns.breakdown = 'gender' then auction_imps.gender end as gender,
+        case
+            when breakdowns.breakdown = 'device_type' then auction_imps.device_type
+        end as device_type,
+        auction_imps.load_pin,
+        auction_imps.event_date
+    from auction_imps
+    cross join breakdowns
+),
+
+{# A value that the request did not give makes no member. #}
+valued as (
+    select
+        breakdown,
+        user_hk,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        load_pin,
+        min(event_date) as event_date
+    from audiences
+    where
+        case breakdown
+            when 'country' then country_code is not null
+            when 'region' then country_code is not null and region is not null
+            when 'age_band' then age_band is not null
+            when 'gender' then gender is not null
+            when 'device_type' then device_type is not null
+            else true
+        end
+    group by
+        breakdown,
+        user_hk,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        load_pin
+),
+
+identified as (
     select
         {{ hashdiff([
-            {'column': hash_to_text('auction_imps.user_hk')}, 'auction_imps.country_code',
-            'auction_imps.region', 'auction_imps.age_band', 'auction_imps.gender',
-            'auction_imps.device_type',
+            'valued.breakdown', {'column': hash_to_text('valued.user_hk')},
+            'valued.country_code', 'valued.region', 'valued.age_band', 'valued.gender',
+            'valued.device_type',
         ]) }} as audience_member_hk,
-        auction_imps.user_hk,
-        auction_imps.country_code,
-        auction_imps.region,
-        auction_imps.age_band,
-        auction_imps.gender,
-        auction_imps.device_type
-    from auction_imps
+        valued.breakdown,
+        valued.user_hk,
+        valued.country_code,
+        valued.region,
+        valued.age_band,
+        valued.gender,
+        valued.device_type,
+        valued.load_pin,
+        valued.event_date
+    from valued
+),
+
+members as (
+    select *
+    from identified
+    {%- if is_incremental() %}
+    where
+        not exists (
+            select 1
+            from {{ this }} as stored
+            where stored.audience_member_hk = identified.audience_member_hk
+        )
+    {%- endif %}
+    qualify row_number() over (
+        partition by audience_member_hk
+        order by load_pin
+    ) = 1
 )
 
 select * from members

@@ -22,7 +22,10 @@ with foreign_conflicts as (
         source_table,
         event_hk
     from {{ ref('bv_id_conflicts') }}
-    where event_type = 'click' and source_table <> first_source_table
+    where
+        event_type = 'click'
+        and source_table <> first_source_table
+        and {{ affected_dates('event_date', days_before=2, days_after=1) }}
 ),
 
 from_stream as (

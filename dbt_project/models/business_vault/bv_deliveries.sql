@@ -13,6 +13,7 @@
 
 with conflicts as (
     select * from {{ ref('bv_id_conflicts') }}
+    where {{ touched_dates(event_deliveries() | map(attribute='input') | unique | list) }}
 ),
 
 compared as (

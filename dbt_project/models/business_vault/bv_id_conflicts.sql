@@ -7,13 +7,15 @@
       (Within a day they are one event, and the stream's fields win, whichever came first.)
 
     Since the newcomer loses, only the dates of the new rows change. An earlier delivery is looked for
-    `id_conflict_lookback_days` around them; further away, `assert_event_keys_are_unique` finds it.
+    `id_conflict_lookback_days` around them; further away, `assert_event_keys_are_unique` finds it
+    once a day. Insert-only: a delivery that is listed on those dates already is not listed again.
 #}
 {{ config(
     materialized='incremental',
-    incremental_strategy='merge',
-    unique_key='delivery_hk'
+    partition_by={'field': 'event_date', 'data_type': 'date'}
 ) }}
+
+{%- set inputs = event_deliveries() | map(attribute='input') | unique | list %}
 
 with conflicts as (
     {%- for event in event_deliveries() %}
@@ -91,6 +93,21 @@ identified as (
         ]) }} as delivery_hk,
         conflicts.*
     from conflicts
+),
+
+new_conflicts as (
+    select *
+    from identified
+    {%- if is_incremental() %}
+    where
+        not exists (
+            select 1
+            from {{ this }} as listed
+            where
+                listed.delivery_hk = identified.delivery_hk
+                and {{ touched_dates(inputs, 'listed.event_date') }}
+        )
+    {%- endif %}
 )
 
-select * from identified
+select * from new_conflicts

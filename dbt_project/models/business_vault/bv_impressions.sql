@@ -17,7 +17,10 @@ with foreign_conflicts as (
         source_table,
         event_hk
     from {{ ref('bv_id_conflicts') }}
-    where event_type = 'impression' and source_table <> first_source_table
+    where
+        event_type = 'impression'
+        and source_table <> first_source_table
+        and {{ affected_dates('event_date', days_before=1, days_after=1) }}
 ),
 
 from_stream as (

@@ -76,6 +76,7 @@ missing_keys as (
             from {{ ref('bv_id_conflicts') }} as conflicts
             where
                 conflicts.source_table = '{{ input }}'
+                and {{ touched_dates(input, 'conflicts.event_date') }}
                 and conflicts.first_source_table <> conflicts.source_table
         )
     group by vault.event_date

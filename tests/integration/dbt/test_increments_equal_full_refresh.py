@@ -1,7 +1,7 @@
 """Five increments give the rows of one rebuild, row for row, in every table.
 
 The windows hold what makes the two differ where a model is wrong: late events, an event that is
-sent again, with its own time, another one across midnight or weeks away, the stream after the file
+sent again, with its own time, another one across midnight or days away, the stream after the file
 and the file after the stream, clicks before their impression, auctions of which every part comes
 late, dimensions that change, go, come late or restate the past, rates that are corrected or late.
 
@@ -327,20 +327,20 @@ def second_window(warehouse: Any, records: Any) -> None:
             records.impression("in-california-the-day-before", "2025-05-14 03:00", "L3"),
             records.impression("stream-later", "2025-06-09 23:59:50", "L2"),
             records.impression("weeks-late", "2025-07-01 12:00", "L3"),
-            records.impression("far-stream-again", "2024-08-20 12:00", "L2"),
-            records.impression("far-stream-later", "2024-08-22 12:00", "L2"),
-            records.impression("far-both", "2024-08-23 12:00", "L1"),
+            records.impression("far-stream-again", "2024-08-07 12:00", "L2"),
+            records.impression("far-stream-later", "2024-08-09 12:00", "L2"),
+            records.impression("far-both", "2024-08-10 12:00", "L1"),
             records.click("click-on-the-first", "2024-08-03 12:01", "far-stream-later"),
-            records.click("click-on-the-other", "2024-08-22 12:01", "far-stream-later"),
+            records.click("click-on-the-other", "2024-08-09 12:01", "far-stream-later"),
         ],
     )
     load_all(warehouse, late(records))
-    warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-25 12:00", "other", "L2")])
+    warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-08 12:00", "other", "L2")])
     warehouse.load(
         "adserver.impressions",
         [
             records.file_impression("weeks-late-file", "2025-08-01 12:00", "L3"),
-            records.file_impression("far-file-later", "2024-08-21 12:00", "L2"),
+            records.file_impression("far-file-later", "2024-08-08 12:00", "L2"),
             records.file_impression("far-both", "2024-08-04 12:00", "L2"),
         ],
     )
@@ -348,7 +348,7 @@ def second_window(warehouse: Any, records: Any) -> None:
         "adserver.clicks",
         [
             records.file_click("at-midnight", "2025-10-31 23:59:59", "clicked-at-midnight"),
-            records.file_click("far-click", "2024-08-02 12:01", "far-file-later"),
+            records.file_click("far-click", "2024-08-29 12:01", "far-file-later"),
         ],
     )
     warehouse.load(
@@ -357,7 +357,7 @@ def second_window(warehouse: Any, records: Any) -> None:
             records.conversion("k1", "2026-03-28 13:00", "A1", user_id="u1"),
             records.conversion("k1", "2026-03-29 00:30", "A1", user_id="u1"),
             records.conversion("k3", "2025-02-02 12:00", "A1"),
-            records.conversion("far-conversion", "2024-09-25 12:00", "A1"),
+            records.conversion("far-conversion", "2024-09-13 12:00", "A1"),
         ],
     )
     product = {"SKU": "SKU-1", "product_name": "Better mouse"}
@@ -396,8 +396,8 @@ def third_window(warehouse: Any, records: Any) -> None:
         [
             records.click("month-later", "2026-03-31 23:59", "resent"),
             records.impression("file-first", "2026-03-28 11:00", "L1"),
-            records.impression("beside-a-loser", "2024-08-20 13:00", "L1"),
-            records.impression("beside-another", "2024-08-22 13:00", "L1"),
+            records.impression("beside-a-loser", "2024-08-07 13:00", "L1"),
+            records.impression("beside-another", "2024-08-09 13:00", "L1"),
         ],
     )
     warehouse.load(
@@ -544,7 +544,7 @@ def test_of_deliveries_far_apart_the_first_loaded_counts(incremented: Any) -> No
         "select impression_id, event_date from core.fct_impressions "
         "where impression_id like 'far-%' order by all"
     ) == [
-        ("far-both", date(2024, 8, 23)),
+        ("far-both", date(2024, 8, 10)),
         ("far-file-later", date(2024, 8, 2)),
         ("far-stream-again", date(2024, 8, 1)),
         ("far-stream-later", date(2024, 8, 3)),
@@ -554,7 +554,7 @@ def test_of_deliveries_far_apart_the_first_loaded_counts(incremented: Any) -> No
         "where event_date between '2024-07-01' and '2024-09-30' order by all"
     ) == [
         ("click-on-the-first", date(2024, 8, 3), "net"),
-        ("click-on-the-other", date(2024, 8, 22), "net"),
+        ("click-on-the-other", date(2024, 8, 9), "net"),
         ("far-click", date(2024, 9, 5), "orphan"),
     ]
     assert incremented.query(
@@ -614,6 +614,37 @@ def test_an_event_that_counts_twice_stops_the_build(incremented: Any, tmp_path: 
         "from core.fct_bids where bid_id = 'far-bid'"
     )
     assert failures_of(incremented, tmp_path, test, twice) == [test]
+
+
+def test_an_id_that_comes_again_too_late_stops_the_first_build_of_a_day(
+    incremented: Any, records: Any, tmp_path: Path
+) -> None:
+    """The lookup ends after a week; the proof over all dates does not, and a rebuild lists it."""
+    file = tmp_path / incremented.file.name
+    shutil.copy(incremented.file, file)
+    heads, pinned = dict(incremented.heads), dict(incremented.pinned)
+    later = replace(incremented, file=file, heads=heads, pinned=pinned)
+    late = records.conversion("far-conversion", "2024-09-14 12:00", "A1")
+    later.load("adserver.conversions", [late])
+    window = json.loads(later.window(5, later.pin()))
+    models = ["nhl_conversion__adserver", "bv_id_conflicts", "fct_conversions"]
+    proof = "assert_event_keys_are_unique"
+
+    def outcome(*arguments: str, **changes: Any) -> list[str]:
+        said = later.invoke(*arguments, window=json.dumps({**window, **changes}))
+        return [failure.name for failure in said.failures]
+
+    assert outcome("run", "--select", "stg_adserver__conversions", *models) == []
+    assert outcome("test", "--select", proof, is_first_of_day=False) == []
+    assert outcome("test", "--select", proof, is_first_of_day=True) == [proof]
+
+    (tmp_path / "rebuilt").mkdir()
+    rebuilt = later.without_models(tmp_path / "rebuilt")
+    rebuilt.build(rebuilt.window(None, 6), full_refresh=True)
+    assert rebuilt.query(
+        "select event_date from business_vault.bv_id_conflicts where event_id = 'far-conversion' "
+        "order by all"
+    ) == [(date(2024, 9, 13),), (date(2024, 9, 14),)]
 
 
 @pytest.mark.parametrize(

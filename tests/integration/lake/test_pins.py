@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,13 @@ def test_a_window_names_the_dates_it_touches(
     land(lake, events, write, 2)  # 2026-03-29 and 2026-03-30
     lake.commit_rows(rates, make_rows(rates, 2, start=1), BatchClaim("fx", "load 1"))
     second = lake.pin()
-    window = lake.window(first, second)
+    same_day = replace(first, pinned_at=second.pinned_at)
+    window = lake.window(same_day, second)
     assert json.loads(window.to_json()) == {
         "pin": 2,
         "previous_pin": 1,
         "again": None,
+        "is_first_of_day": False,
         "tables": {
             "ad_events.events": {
                 "from_seq": 1,
@@ -156,8 +159,11 @@ def test_a_window_names_the_dates_it_touches(
             },
         },
     }
+    yesterday = replace(first, pinned_at=second.pinned_at - timedelta(days=1))
+    assert lake.window(yesterday, second).is_first_of_day
     everything = lake.window(None, second)
     assert everything.previous_pin is None
+    assert everything.is_first_of_day
     assert everything.tables["ad_events.events"].touched_dates == (
         date(2026, 3, 28),
         date(2026, 3, 29),

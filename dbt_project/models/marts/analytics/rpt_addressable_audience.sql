@@ -1,38 +1,64 @@
 {#
     Distinct ids seen in bid requests, of all time. An audience does not add up: who was seen in two
     countries counts in both, and once in the total. A value that no request gave has no row.
+
+    An increment adds those who were not counted yet: `last_load_pin` says how far the counts go, so a
+    window that is taken again adds nobody twice.
 #}
-with members as (
-    select * from {{ ref('bv_audience_members') }}
+{%- set adds = is_incremental() and new_in_increment() != 'false' %}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='addressable_audience_key'
+) }}
+
+with counts as (
+    select
+        breakdown,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        count(*) as user_count,
+        max(load_pin) as last_load_pin
+    from {{ ref('bv_audience_members') }}
+    {%- if adds %}
+    where
+        {{ touched_dates('exchange.bid_requests') }}
+        and load_pin > (select coalesce(max(counted.last_load_pin), 0) from {{ this }} as counted)
+    {%- endif %}
+    group by breakdown, country_code, region, age_band, gender, device_type
+    {%- if adds %}
+    union all
+    select
+        breakdown,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        user_count,
+        last_load_pin
+    from {{ this }}
+    {%- endif %}
 ),
 
-{%- set breakdowns = {
-    'total': [],
-    'country': ['country_code'],
-    'region': ['country_code', 'region'],
-    'age_band': ['age_band'],
-    'gender': ['gender'],
-    'device_type': ['device_type'],
-} %}
-{%- set null_text = 'cast(null as string)' %}
-
 audience as (
-    {%- for breakdown, shown in breakdowns.items() %}
     select
-        '{{ breakdown }}' as breakdown,
-        {{ 'country_code' if 'country_code' in shown else null_text }} as country_code,
-        {{ 'region' if 'region' in shown else null_text }} as region,
-        {{ 'age_band' if 'age_band' in shown else null_text }} as age_band,
-        {{ 'gender' if 'gender' in shown else null_text }} as gender,
-        {{ 'device_type' if 'device_type' in shown else null_text }} as device_type,
-        cast(count(distinct user_hk) as bigint) as user_count
-    from members
-    where {{ (shown or ['user_hk']) | join(' is not null and ') }} is not null
-    {%- if shown %}
-    group by {{ shown | join(', ') }}
-    {%- endif %}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        {{ hash_to_text(hashdiff([
+            'breakdown', 'country_code', 'region', 'age_band', 'gender', 'device_type',
+        ])) }} as addressable_audience_key,
+        breakdown,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        cast(sum(user_count) as bigint) as user_count,
+        max(last_load_pin) as last_load_pin
+    from counts
+    group by breakdown, country_code, region, age_band, gender, device_type
 )
 
 select * from audience
