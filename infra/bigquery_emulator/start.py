@@ -108,11 +108,11 @@ end;
 
 
 def _reckon_with_numeric() -> None:
-    """Give NUMERIC its nine decimals, and its products and quotients to the last of them.
+    """Give NUMERIC its nine decimals, and its products, quotients and texts to the last of them.
 
     The emulator hands a bare `numeric` on as DuckDB's `decimal`, which has three decimals; and
     DuckDB divides decimals as doubles and multiplies them with a scale of eighteen, where a
-    product of more than 1e20 is an error.
+    product of more than 1e20 is an error. `format` writes a decimal as a double, too.
     """
 
     def is_numeric(operand: exp.Expression) -> bool:
@@ -134,6 +134,17 @@ def _reckon_with_numeric() -> None:
             sides = [node.this.copy(), node.expression.copy()]
             return exp.Anonymous(this=self.functions[type(node)], expressions=sides)
 
+    class ExactText(TranslationRule):
+        name = "EXACT_TEXT"
+
+        def applies_to(self, node: exp.Expression) -> bool:
+            if not isinstance(node, exp.Format) or node.this != exp.Literal.string("%.9f"):
+                return False
+            return is_numeric(node.expressions[0])
+
+        def rewrite(self, node: exp.Expression) -> exp.Expression:
+            return exp.cast(node.expressions[0].copy(), "varchar", dialect="duckdb")
+
     # What sqlglot takes DuckDB's bare `decimal` for.
     bare = exp.DataType.build("decimal", dialect="duckdb")
 
@@ -146,7 +157,7 @@ def _reckon_with_numeric() -> None:
         def rewrite(self, _: exp.Expression) -> exp.Expression:
             return exp.DataType.build("DECIMAL(38, 9)")
 
-    rules._REGISTRY[:0] = [ExactArithmetic, NumericScale]
+    rules._REGISTRY[:0] = [ExactArithmetic, ExactText, NumericScale]
     executor._translator = SQLTranslator()
     register_functions = DuckDBEngine._register_builtin_udfs
 

@@ -475,6 +475,11 @@ MIDNIGHTS: list[Row] = [
 TEXT_FORMS: list[Row] = [
     ("a negative decimal", call("text_of", dec("-0.5"), "decimal"), "-0.500000000"),
     ("trailing zeros of a decimal", call("text_of", dec("12"), "decimal"), "12.000000000"),
+    (
+        "a decimal of more digits than a float has",
+        call("text_of", dec("90071992547409.931"), "decimal"),
+        "90071992547409.931000000",
+    ),
     ("a negative integer", call("text_of", "-7", "integer"), "-7"),
     ("microseconds", call("text_of", NOON, "timestamp"), "2026-03-29T12:00:00.000001Z"),
     (
