@@ -69,6 +69,9 @@ CACHE = PROJECT_ROOT / ".tools" / "googlesql"
 EXACT = decimal.Context(prec=38)
 """NUMERIC has 38 digits; Python's own context would round them to 28."""
 
+Content = tuple[Mapping[str, Any], Any]
+"""Types of a table's columns, and its rows."""
+
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -202,10 +205,7 @@ class GoogleSql:
 
     def add_table(self, project: str, dataset: str, name: str, columns: Mapping[str, Any]) -> None:
         """Make a table known; a type is text for `parse_type`, or what `columns_of` gave."""
-        table = table_pb2.SimpleTableProto(name=name, full_name=f"{project}.{dataset}.{name}")
-        for column_name, kind in columns.items():
-            column = table.column.add(name=column_name, is_writable_column=True)
-            column.type.CopyFrom(parse_type(kind) if isinstance(kind, str) else kind)
+        table = _table(name, f"{project}.{dataset}.{name}", columns)
         if self._tables.get((project, dataset, name)) != table:
             self._tables[project, dataset, name] = table
 
@@ -283,6 +283,37 @@ class GoogleSql:
         """
         return {output.name: output.column.type for output in self.analyze(sql).output_column_list}
 
+    def evaluate(self, sql: str, tables: Mapping[str, Content]) -> tuple[list[Any], Any]:
+        """Run a query in Google's reference executor.
+
+        Args:
+            sql: One query; it names the tables as they are named here, without project or dataset.
+            tables: Types of the columns by name, and the rows (`TableData`), by table.
+
+        Returns:
+            The types of the columns that it gives, and its rows (`TableData`).
+
+        Raises:
+            QueryRejectedError: BigQuery would not take it, or it fails on these rows.
+        """
+        catalog = self._catalog(())
+        request = service.PrepareQueryRequest(sql=sql, options=self._options)
+        for name, (columns, content) in tables.items():
+            catalog.table.append(_table(name, name, columns))
+            request.table_content[name].table_data.CopyFrom(content)
+        request.simple_catalog.CopyFrom(catalog)
+        prepared = self._call("PrepareQuery", request, service.PrepareQueryResponse).prepared
+        number = prepared.prepared_query_id
+        try:
+            content = self._call(
+                "EvaluateQuery",
+                service.EvaluateQueryRequest(prepared_query_id=number),
+                service.EvaluateQueryResponse,
+            ).content
+        finally:
+            self._call("UnprepareQuery", service.UnprepareQueryRequest(prepared_query_id=number))
+        return [column.type for column in prepared.columns], content.table_data
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run a query that reads no table in Google's reference executor."""
         request = service.PrepareQueryRequest(
@@ -303,6 +334,14 @@ class GoogleSql:
             }
             for row in content.table_data.row
         ]
+
+
+def _table(name: str, full_name: str, columns: Mapping[str, Any]) -> Any:
+    table = table_pb2.SimpleTableProto(name=name, full_name=full_name)
+    for column_name, kind in columns.items():
+        column = table.column.add(name=column_name, is_writable_column=True)
+        column.type.CopyFrom(parse_type(kind) if isinstance(kind, str) else kind)
+    return table
 
 
 def unwrap(message: Any) -> Any:

@@ -4,6 +4,7 @@ What BigQuery would reject is answered as BigQuery answers it, so that dbt itsel
 https://cloud.google.com/bigquery/docs/reference/rest has the resources.
 """
 
+import datetime as dt
 import json
 import re
 import threading
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestration.bigquery.googlesql import QueryRejectedError, parse_type, type_name
+from orchestration.bigquery.googlesql import EPOCH, QueryRejectedError, parse_type, type_name
 from orchestration.bigquery.statements import Key, NotFoundError, Statement, Table, Warehouse
 
 _REST_TYPES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
@@ -179,8 +180,7 @@ class _Api:
         if "copy" in configuration:
             copy = configuration["copy"]
             sources = copy.get("sourceTables") or [copy["sourceTable"]]
-            source = self._warehouse.get(_table_key(sources[0]))
-            self._warehouse.put(_table_key(copy["destinationTable"]), source)
+            self._warehouse.copy(_table_key(sources[0]), _table_key(copy["destinationTable"]))
             return self._done(project, job, body, {})
         raise NotFoundError(f"this service runs no job of {', '.join(configuration)}")
 
@@ -233,11 +233,11 @@ class _Api:
         self._uploads[body["jobReference"]["jobId"]] = {"project": project, "body": body}
         return body
 
-    def _end_upload(self, _: Any, job: str) -> Any:
+    def _end_upload(self, body: Any, job: str) -> Any:
         upload = self._uploads.pop(job)
         load = upload["body"]["configuration"]["load"]
         table = Table("TABLE", _columns(load["schema"]["fields"]))
-        self._warehouse.put(_table_key(load["destinationTable"]), table)
+        self._warehouse.load(_table_key(load["destinationTable"]), table, body["text"])
         return self._done(upload["project"], job, upload["body"], {"load": {"outputRows": "0"}})
 
 
@@ -246,10 +246,25 @@ def _table_key(reference: dict[str, str]) -> Key:
 
 
 def _rows(statement: Statement) -> list[dict[str, Any]]:
-    """No row, but that a data test must say something: nothing failed."""
+    """What a query gives; without rows, a data test must say something all the same."""
+    if statement.rows is not None:
+        return [_cell(list(row.values())) for row in statement.rows]
     if list(statement.columns) == ["failures", "should_warn", "should_error"]:
         return [{"f": [{"v": "0"}, {"v": "false"}, {"v": "false"}]}]
     return []
+
+
+def _cell(value: Any) -> Any:
+    """A value as the REST API writes it; a list stands for the members of a row."""
+    if isinstance(value, dict):
+        return _cell(list(value.values()))
+    if isinstance(value, list):
+        return {"f": [{"v": _cell(member)} for member in value]}
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dt.datetime):
+        return str((value - EPOCH) // dt.timedelta(microseconds=1))
+    return None if value is None else str(value)
 
 
 @contextmanager
@@ -268,7 +283,8 @@ def serve(warehouse: Warehouse) -> Iterator[str]:
             content = self.rfile.read(length)
             path = urlsplit(self.path).path.replace("/bigquery/v2", "")
             is_json = self.headers.get("Content-Type", "").startswith("application/json")
-            body = json.loads(content) if is_json and content else {}
+            is_json = is_json and bool(content)
+            body = json.loads(content) if is_json else {"text": content.decode()}
             headers = {}
             try:
                 with turn:

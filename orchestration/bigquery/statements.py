@@ -86,6 +86,7 @@ class Statement:
         resolved: GoogleSQL's resolved form.
         target: The table that it makes or changes.
         columns: What a query gives.
+        rows: The rows of a query, where the warehouse has any.
     """
 
     node: str
@@ -94,6 +95,7 @@ class Statement:
     resolved: Any
     target: Key | None
     columns: dict[str, Any]
+    rows: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,18 @@ class Warehouse:
         self.get(key)
         del self.tables[key]
         self.googlesql.drop_table(*key)
+
+    def copy(self, source: Key, target: Key) -> None:
+        """Make a table the copy of another one.
+
+        Raises:
+            NotFoundError: There is no such table.
+        """
+        self.put(target, self.get(source))
+
+    def load(self, key: Key, table: Table, csv_text: str) -> None:  # noqa: ARG002 - no rows
+        """Make a table and load a file with a header into it."""
+        self.put(key, table)
 
     def run(self, sql: str) -> Statement:
         """Judge a statement, or a script's statements, and keep what it does to the catalog.
