@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup prerequisites bigquery-emulator demo test test-fast bench lint bigquery-check dagster clean
+.PHONY: help setup prerequisites bigquery-emulator demo test test-fast parity bench lint \
+	bigquery-check dagster clean
 
 SEED ?= 1
 SCALE ?= 200000
@@ -68,6 +69,9 @@ test: setup $(BIN)/.warm bigquery-emulator ## Run the whole suite
 
 test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)
 	@unset $${!ADX_@}; $(PYTEST) -n 2 -m "not slow"
+
+parity: setup bigquery-emulator ## Prove that BigQuery gives the rows that DuckDB gives (SEED)
+	@unset $${!ADX_@}; $(BIN)/python -m tests.parity --seed $(SEED)
 
 bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 20 minutes)
 	@unset $${!ADX_@}; $(BIN)/python -m benchmarks

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
 
 from ingestion.local_server import HOST, free_ports
 from ingestion.servers import start_bigquery_emulator, stop_bigquery_emulator
@@ -35,6 +37,15 @@ def emulator(settings: Settings) -> Iterator[Settings]:
         yield on_emulator
     finally:
         stop_bigquery_emulator(on_emulator)
+
+
+def client(settings: Settings) -> bigquery.Client:
+    """Google's own client, which speaks with the emulator of a home."""
+    return bigquery.Client(
+        project=str(settings.bigquery_project),
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": settings.bigquery_endpoint},
+    )
 
 
 def read_table(settings: Settings, dataset: str, table: str) -> pa.Table:

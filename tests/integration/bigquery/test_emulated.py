@@ -24,6 +24,9 @@ from orchestration.warehouse.report import figures
 from orchestration.warehouse.verify import verify
 from tests.emulated import read_table, table_names
 from tests.integration.bigquery.misbehaving import Answer, misbehaving, through
+from tests.parity.emulator import EmulatorBuild
+from tests.parity.judging import Comparison, Report
+from tests.parity.world import LandedWorld
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bigquery_emulated")]
 
@@ -65,11 +68,12 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(days: Any) -> Story:
+def story(on_emulator: Settings, world: LandedWorld) -> Story:
     """The first build, published."""
-    first = build(days.settings)
-    publish(days.settings)
-    return Story(days.settings, first)
+    assert len(world.pins) == 1, "these tests land the second day, so they run before others"
+    first = build(on_emulator)
+    publish(on_emulator)
+    return Story(on_emulator, first)
 
 
 def test_the_first_build_is_whole(story: Story) -> None:
@@ -158,10 +162,10 @@ def test_developers_work_on_clones(story: Story) -> None:
     ids=["service fails", "too many bytes"],
 )
 def test_a_build_that_the_service_ends_is_not_seen(
-    story: Story, days: Any, answer: Answer, sentence: str, exit_code: ExitCode
+    story: Story, world: LandedWorld, answer: Answer, sentence: str, exit_code: ExitCode
 ) -> None:
-    if Lake.open(story.settings).pins()[-1].number == 1:
-        days.land()
+    if len(world.pins) == 1:
+        world.next_day()
     with story.unseen(), misbehaving(story.settings.bigquery_endpoint) as service:
         service.fails[OF_DBT] = answer
         with pytest.raises(AdxError, match=sentence) as caught:
@@ -222,3 +226,15 @@ def test_the_report_has_its_figures(story: Story) -> None:
     assert len(sections) == 6
     for section in sections:
         assert {len(row) for row in section.rows} == {len(section.columns)}
+
+
+def test_every_table_is_the_one_of_duckdb(story: Story, world: LandedWorld) -> None:
+    for pin in world.pins:
+        world.build(pin)
+    report = Report()
+    comparison = Comparison("emulator", report)
+    expected = world.built(world.pins[-1]).tables()
+    comparison.compare("pin 2", expected, EmulatorBuild(story.settings).tables())
+    comparison.close()
+    assert not report.failed
+    assert report.passed > 120
