@@ -19,11 +19,6 @@ from tempfile import TemporaryDirectory
 from tests.parity.judging import JUDGES, judge_all
 
 
-def say(line: str) -> None:
-    """Print a line of the report at once."""
-    print(line, flush=True)
-
-
 def main() -> int:
     """Run it; 0 if nothing differs."""
     parser = argparse.ArgumentParser(prog="make parity", description=__doc__.splitlines()[0])
@@ -32,14 +27,16 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--judges", default=",".join(JUDGES), help="some of: %(default)s")
     options = parser.parse_args()
+    judges = options.judges.split(",")
+    if unknown := sorted(set(judges) - set(JUDGES)):
+        parser.error(f"no judge {', '.join(unknown)}: there are {', '.join(JUDGES)}")
     with TemporaryDirectory(prefix="adx-parity-") as folder:
         report = judge_all(
             Path(folder),
             seed=options.seed,
             scale=options.scale,
             days=options.days,
-            judges=options.judges.split(","),
-            say=say,
+            judges=judges,
         )
     print(report.last_line)
     return 1 if report.failed else 0

@@ -18,7 +18,10 @@ from tests.parity.macro_judges import Verdict, compile_cases, judge_cases, on_du
 from tests.parity.world import LandedWorld
 
 Say = Callable[[str], None]
-JUDGES = ("executor", "emulator")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 class Engine(Protocol):
@@ -32,6 +35,13 @@ class Engine(Protocol):
 
     def verdicts(self, expressions: Mapping[str, str]) -> list[Verdict]:
         """What it says of the macros' cases, whose expressions it gets by name."""
+
+
+JUDGES: Mapping[str, Callable[[LandedWorld], AbstractContextManager[Engine]]] = {
+    "executor": lambda world: in_executor(world, GoogleSql()),
+    "emulator": on_emulator,
+}
+"""Opens the warehouse of a judge, with nothing in it, over the lake of a world."""
 
 
 @dataclass
@@ -103,10 +113,11 @@ def judge_all(
     seed: int,
     scale: int,
     days: int,
-    judges: Sequence[str] = JUDGES,
-    say: Say,
+    judges: Sequence[str],
 ) -> Report:
-    """Play and build a world, let every judge build it, and compare.
+    """Play and build a world, let every judge build it, compare, and print a line about each table.
+
+    The judges work side by side, each in a process of its own.
 
     Args:
         folder: An empty folder.
@@ -114,7 +125,6 @@ def judge_all(
         scale: Events of all sources over all days.
         days: Days to play, each of them a pin and a build.
         judges: Names of `JUDGES`.
-        say: Takes each line of the report; judges work side by side, each in a process.
     """
     report = Report()
     world = LandedWorld.create(folder / "home", seed=seed, scale=scale, days=days)
@@ -122,15 +132,15 @@ def judge_all(
     for day in range(1, days + 1):
         pin = world.next_day()
         expected.append(world.build(pin).tables())
-        say(f"built     duckdb  pin {pin.number}, day {day}")
+        _say(f"built     duckdb  pin {pin.number}, day {day}")
     last = world.pins[-1]
     whole = world.build(last, first=True).tables()
     on_duck = judge_cases(compile_cases(folder / "duckdb", "duckdb"), on_duckdb())
-    _compare_cases("duckdb", on_duck, report, say)
+    _compare_cases("duckdb", on_duck, report)
     story = _Story(world, expected, whole, compile_cases(folder / "bigquery", "bigquery"))
     spawn = multiprocessing.get_context("spawn")  # dbt's threads and GoogleSQL's mind a fork
     with ProcessPoolExecutor(len(judges), mp_context=spawn) as pool:
-        for found in pool.map(partial(_judge, story, say), judges):
+        for found in pool.map(partial(_judge, story), judges):
             report.passed += found.passed
             report.failed += found.failed
     return report
@@ -153,23 +163,25 @@ class _Story:
     expressions: dict[str, str]
 
 
-def _judge(story: _Story, say: Say, judge: str) -> Report:
+def _judge(story: _Story, judge: str) -> Report:
     """One judge, in a process of its own: dbt runs once at a time in each."""
     report = Report()
-    comparison = Comparison(judge, report, say)
+    comparison = Comparison(judge, report, _say)
     last = story.world.pins[-1]
-    with _engine(judge, story.world) as engine:
+    with JUDGES[judge](story.world) as engine:
         for number, pin in enumerate(story.world.pins):
             name = f"pin {pin.number}"
             comparison.broken(name, engine.build(pin, first=number == 0))
             comparison.compare(name, story.expected[number], engine.tables())
+            _say(f"built     {judge}  {name}")
         increments = engine.tables()
-    with _engine(judge, story.world) as engine:
+    with JUDGES[judge](story.world) as engine:
         comparison.broken("rebuild", engine.build(last, first=True))
         fresh = engine.tables()
         comparison.compare("rebuild", story.whole, fresh)
+        _say(f"built     {judge}  pin {last.number}, from nothing")
         comparison.compare("increments and rebuild", _kept(fresh), _kept(increments))
-        _compare_cases(judge, engine.verdicts(story.expressions), report, say)
+        _compare_cases(judge, engine.verdicts(story.expressions), report)
     comparison.close()
     return report
 
@@ -179,21 +191,13 @@ def _kept(tables: Mapping[str, Table]) -> dict[str, Table]:
     return {name: table for name, table in tables.items() if not name.startswith("staging.")}
 
 
-def _engine(judge: str, world: LandedWorld) -> AbstractContextManager[Engine]:
-    if judge == "executor":
-        return in_executor(world, GoogleSql())
-    if judge == "emulator":
-        return on_emulator(world)
-    raise ValueError(f"no judge {judge}: {', '.join(JUDGES)}")
-
-
-def _compare_cases(judge: str, verdicts: Sequence[Verdict], report: Report, say: Say) -> None:
+def _compare_cases(judge: str, verdicts: Sequence[Verdict], report: Report) -> None:
     """Count what a judge says of the macros' literal cases."""
     wrong = [verdict for verdict in verdicts if not verdict.passed]
     for verdict in wrong:
         line = f"{judge}, macro case {verdict}"
         report.failed.append(line)
-        say(f"DIFFERENT {line}")
+        _say(f"DIFFERENT {line}")
     right = len(verdicts) - len(wrong)
     report.passed += right
-    say(f"same      {judge}  {right} macro cases")
+    _say(f"same      {judge}  {right} macro cases")
