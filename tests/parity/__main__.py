@@ -23,7 +23,7 @@ def main() -> int:
     """Run it; 0 if nothing differs."""
     parser = argparse.ArgumentParser(prog="make parity", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scale", type=int, default=400, help="events of all sources")
+    parser.add_argument("--scale", type=int, default=250, help="events of all sources")
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--judges", default=",".join(JUDGES), help="some of: %(default)s")
     options = parser.parse_args()
