@@ -100,8 +100,8 @@ def test_the_first_build_gives_duckdbs_rows(story: Story) -> None:
         ),
         pytest.param(
             "dim_dates",
-            r"interval 366 \*",
-            "interval 365 *",
+            r"interval 1461 \*",
+            "interval 1460 *",
             "date_day",
             id="years without leap days",
         ),

@@ -1,13 +1,13 @@
 {#
-    Every date that an event may have by the contracts: 2000-01-01 to 2099-12-31. Of two series, since
-    GoogleSQL's reference executor makes no array of more than 16,000 elements.
+    Every date that an event may have by the contracts: 2000-01-01 to 2099-12-31, 25 times four years
+    with a leap day. Of two series, since GoogleSQL's reference executor makes no array of more than
+    16,000 elements.
 #}
 with days as (
-    select {{ add_days("date '2000-01-01'", '366 * block_number + day_number') }} as date_day
+    select {{ add_days("date '2000-01-01'", '1461 * cycle_number + day_number') }} as date_day
     from (select 1 as one) as once
-    cross join {{ integer_series(0, 99, 'block_number') }}
-    cross join {{ integer_series(0, 365, 'day_number') }}
-    where 366 * block_number + day_number <= 36524
+    cross join {{ integer_series(0, 24, 'cycle_number') }}
+    cross join {{ integer_series(0, 1460, 'day_number') }}
 ),
 
 dates as (
