@@ -6,8 +6,6 @@ compiled module in a cache folder and moves memory at once.
 """
 
 import ctypes
-import datetime as dt
-import decimal
 import fcntl
 import hashlib
 import re
@@ -30,6 +28,7 @@ from zetasql.wasi._pb2.zetasql.public import simple_table_pb2 as table_pb2
 from zetasql.wasi._pb2.zetasql.public import type_pb2
 
 from ingestion.settings import PROJECT_ROOT
+from orchestration.bigquery.values import decoded
 
 # A resolved statement nests deeper than the hundred levels that protobuf decodes by default.
 _message.SetAllowOversizeProtos(True)
@@ -66,13 +65,8 @@ NOT_IN_BIGQUERY = (
 CACHE = PROJECT_ROOT / ".tools" / "googlesql"
 """Where the compiled module is kept, for tests and commands alike."""
 
-EXACT = decimal.Context(prec=38)
-"""NUMERIC has 38 digits; Python's own context would round them to 28."""
-
 Content = tuple[Mapping[str, Any], Any]
 """Types of a table's columns, and its rows."""
-
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class QueryRejectedError(Exception):
@@ -283,7 +277,7 @@ class GoogleSql:
         """
         return {output.name: output.column.type for output in self.analyze(sql).output_column_list}
 
-    def evaluate(self, sql: str, tables: Mapping[str, Content]) -> tuple[list[Any], Any]:
+    def evaluate(self, sql: str, tables: Mapping[str, Content]) -> tuple[Any, Any]:
         """Run a query in Google's reference executor.
 
         Args:
@@ -291,7 +285,7 @@ class GoogleSql:
             tables: Types of the columns by name, and the rows (`TableData`), by table.
 
         Returns:
-            The types of the columns that it gives, and its rows (`TableData`).
+            The columns that it gives (name and type), and its rows (`TableData`).
 
         Raises:
             QueryRejectedError: BigQuery would not take it, or it fails on these rows.
@@ -312,28 +306,12 @@ class GoogleSql:
             ).content
         finally:
             self._call("UnprepareQuery", service.UnprepareQueryRequest(prepared_query_id=number))
-        return [column.type for column in prepared.columns], content.table_data
+        return prepared.columns, content.table_data
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run a query that reads no table in Google's reference executor."""
-        request = service.PrepareQueryRequest(
-            sql=sql, options=self._options, registered_catalog_id=self._register(self._named(sql))
-        )
-        prepared = self._call("PrepareQuery", request, service.PrepareQueryResponse).prepared
-        number = prepared.prepared_query_id
-        content = self._call(
-            "EvaluateQuery",
-            service.EvaluateQueryRequest(prepared_query_id=number),
-            service.EvaluateQueryResponse,
-        ).content
-        self._call("UnprepareQuery", service.UnprepareQueryRequest(prepared_query_id=number))
-        return [
-            {
-                column.name: _value(cell, column.type)
-                for column, cell in zip(prepared.columns, row.cell, strict=True)
-            }
-            for row in content.table_data.row
-        ]
+        columns, content = self.evaluate(sql, {})
+        return list(decoded({column.name: column.type for column in columns}, content))
 
 
 def _table(name: str, full_name: str, columns: Mapping[str, Any]) -> Any:
@@ -356,19 +334,3 @@ def _child(catalog: Any, name: str) -> Any:
         if known.name == name:
             return known
     return catalog.catalog.add(name=name)
-
-
-def _value(cell: Any, kind: Any) -> Any:
-    filled = cell.WhichOneof("value")
-    if filled is None:
-        return None
-    name = Kind.Name(kind.type_kind).removeprefix("TYPE_")
-    if name == "NUMERIC":
-        scaled = int.from_bytes(cell.numeric_value, "little", signed=True)
-        return decimal.Decimal(scaled).scaleb(-9, EXACT)
-    if name == "DATE":
-        return dt.date(1970, 1, 1) + dt.timedelta(days=cell.date_value)
-    if name == "TIMESTAMP":
-        moment = cell.timestamp_value
-        return EPOCH + dt.timedelta(seconds=moment.seconds, microseconds=moment.nanos // 1000)
-    return getattr(cell, filled)

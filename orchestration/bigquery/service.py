@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestration.bigquery.googlesql import EPOCH, QueryRejectedError, parse_type, type_name
+from orchestration.bigquery.googlesql import QueryRejectedError, parse_type, type_name
 from orchestration.bigquery.statements import Key, NotFoundError, Statement, Table, Warehouse
+from orchestration.bigquery.values import EPOCH
 
 _REST_TYPES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 
