@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from ingestion.adworld.sinks import MemorySink
 from ingestion.contracts import contract_for_topic
 from ingestion.lake import Lake, StreamClaim, write_data_files
 from ingestion.landing import KeyStore, LandingContext, land_json
 from ingestion.settings import Settings
+from orchestration.batch import BATCH_SOURCES, land_source
 
 Message = tuple[bytes | None, bytes | None]
 """A value, and the event id in the message's headers."""
@@ -45,3 +47,20 @@ def land_messages(
         files += write_data_files(rows, contract, lake.location(contract))
     claim = StreamClaim(topic, topic_id, start, end)
     lake.commit_files(contract, files, claim, expected_seq=head.ingest_seq)
+
+
+def land_played(settings: Settings, sink: MemorySink) -> None:
+    """Land what a world has sent to its topics since it was landed last, and its other sources."""
+    lake = Lake.open(settings)
+    for topic, partitions in sink.kept.items():
+        landed = lake.head(contract_for_topic(topic)).claims.stream.get(sink.topic_id, {})
+        messages = {
+            partition: [
+                (message[3], dict(message[4] or ()).get("event_id"))
+                for message in kept[landed.get(partition, 0) :]
+            ]
+            for partition, kept in enumerate(partitions)
+        }
+        land_messages(settings, topic, messages, sink.topic_id)
+    for source in BATCH_SOURCES:
+        land_source(settings, source, demanded=True)

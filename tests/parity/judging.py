@@ -172,9 +172,9 @@ def _judge(story: _Story, judge: str) -> Report:
         for number, pin in enumerate(story.world.pins):
             name = f"pin {pin.number}"
             comparison.broken(name, engine.build(pin, first=number == 0))
-            comparison.compare(name, story.expected[number], engine.tables())
+            increments = engine.tables()
+            comparison.compare(name, story.expected[number], increments)
             _say(f"built     {judge}  {name}")
-        increments = engine.tables()
     with JUDGES[judge](story.world) as engine:
         comparison.broken("rebuild", engine.build(last, first=True))
         fresh = engine.tables()

@@ -1,6 +1,5 @@
 """A small ad world, landed day by day without a broker, pinned after each day, built on DuckDB."""
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,25 +11,16 @@ from ingestion.adworld import create_world, play
 from ingestion.adworld.sinks import MemorySink
 from ingestion.lake import Lake, Pin
 from ingestion.settings import Settings
+from orchestration.warehouse.bigquery.service import LAYERS, MARTS
 from orchestration.warehouse.build import build
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.pin import pin_lake
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.store import Store
-from tests.integration.landings import land_messages
+from tests.integration.landings import land_played
 from tests.parity.canonical import Table
 
-BUILT_SCHEMAS = (
-    "staging",
-    "raw_vault",
-    "business_vault",
-    "core",
-    "analytics",
-    "finance",
-    "utilities",
-)
-
-_FILE_SOURCES = ("campaigns", "fx", "crunchbase", "adserver", "exchange")
+BUILT_SCHEMAS = (*LAYERS, *MARTS)
 
 
 @dataclass
@@ -45,7 +35,6 @@ class LandedWorld:
     settings: Settings
     pins: list[Pin] = field(default_factory=list)
     _sink: MemorySink = field(default_factory=MemorySink)
-    _landed: dict[tuple[str, int], int] = field(default_factory=dict)
     _builds: dict[int, "DuckDbBuild"] = field(default_factory=dict)
 
     @classmethod
@@ -64,18 +53,7 @@ class LandedWorld:
     def next_day(self) -> Pin:
         """Play and land one more day; the pin that has it."""
         play(self.settings, len(self.pins) + 1, sink=self._sink)
-        for topic, partitions in self._sink.kept.items():
-            messages = {}
-            for partition, kept in enumerate(partitions):
-                landed = self._landed.get((topic, partition), 0)
-                messages[partition] = [
-                    (message[3], dict(message[4] or ()).get("event_id"))
-                    for message in kept[landed:]
-                ]
-                self._landed[topic, partition] = len(kept)
-            land_messages(self.settings, topic, messages, self._sink.topic_id)
-        for source in _FILE_SOURCES:
-            importlib.import_module(f"ingestion.sources.{source}").land(self.settings)
+        land_played(self.settings, self._sink)
         self.pins.append(pin_lake(self.lake))
         return self.pins[-1]
 

@@ -1,6 +1,5 @@
 """A lake with a few real rows and a dbt project of two models: the machinery without the marts."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ from orchestration.warehouse.build import build
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.publish import publish
-from tests.integration.landings import land_messages
+from tests.integration.landings import land_messages, land_played
 
 PROJECT = """
 name: tiny
@@ -144,16 +143,6 @@ def world(dbt_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     return dbt_world
 
 
-def _land_messages(settings: Settings, sink: MemorySink) -> None:
-    """Land what a world has sent to its topics, without a broker and without Spark."""
-    for topic, partitions in sink.kept.items():
-        messages = {
-            partition: [(message[3], dict(message[4] or ()).get("event_id")) for message in kept]
-            for partition, kept in enumerate(partitions)
-        }
-        land_messages(settings, topic, messages, sink.topic_id)
-
-
 @pytest.fixture(scope="session")
 def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home in which one day of an ad world was landed, built by the real project, published."""
@@ -164,9 +153,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         sink = MemorySink()
         play(settings, 1, sink=sink)
         Lake.open(settings).ensure_tables()
-        _land_messages(settings, sink)
-        for source in ("campaigns", "fx", "crunchbase", "adserver", "exchange"):
-            importlib.import_module(f"ingestion.sources.{source}").land(settings)
+        land_played(settings, sink)
         build(settings)
         publish(settings)
         yield settings
