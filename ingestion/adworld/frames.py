@@ -90,7 +90,18 @@ class Impressions(Frame):
 
 @dataclass(frozen=True)
 class Views(Frame):
-    """Intervals of viewability; `number` is the impression's."""
+    """Intervals of viewability; `number` is the impression's.
+
+    Attributes:
+        person: Who saw the impression.
+        sequence: Number of the interval within its impression.
+        start_ms, end_ms: Since the impression.
+        percent: Least share of the pixels in view.
+        measurable: Whether the client could measure.
+        is_video: Whether the impression is a video's.
+        playing: 1 while the video plays, 0 while it does not; NONE where that is not said.
+        position_ms: Where in the video the interval begins; NONE where that is not said.
+    """
 
     person: Small
     sequence: Small
@@ -99,6 +110,8 @@ class Views(Frame):
     percent: Small
     measurable: Flags
     is_video: Flags
+    playing: Small
+    position_ms: Small
 
 
 @dataclass(frozen=True)

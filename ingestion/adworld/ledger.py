@@ -63,6 +63,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "percent",
         "measurable",
         "is_video",
+        "playing",
+        "position_ms",
     ),
     "Videos": ("number", "ts", "event"),
     "Actions": (

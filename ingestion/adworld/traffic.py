@@ -445,9 +445,9 @@ def views_of(config: WorldConfig, day: int, slot: int, impressions: Impressions)
     before = np.where(begins > 0, end[np.maximum(begins - 1, 0)], 0) if total else begins
     end = end - np.repeat(before, intervals)
     is_video = np.isin(impressions.placement[row], _video_placements(config))
-    return Views(
+    views = Views(
         number=impressions.number[row],
-        ts=impressions.ts[row] + end * 1000,
+        ts=impressions.ts[row],
         written=_written(draw, total),
         drift=np.zeros(total, np.int32),
         person=impressions.person[row],
@@ -457,6 +457,73 @@ def views_of(config: WorldConfig, day: int, slot: int, impressions: Impressions)
         percent=draw.integers(20, 101, total).astype(np.int32),
         measurable=draw.random(total) > 0.04,
         is_video=is_video,
+        playing=np.where(is_video, 1, NONE).astype(np.int32),
+        position_ms=np.where(is_video, end - length, NONE).astype(np.int32),
+    )
+    views = _at_the_bounds(rng(config, 30, day, slot), intervals, views)
+    return views.but(ts=views.ts + views.end_ms.astype(np.int64) * 1000)
+
+
+Interval = tuple[int, int, int, int, int]
+"""Start, end, percent, position, and whether the video plays (1), does not (0), or is not said."""
+
+VIEWS_AT_THE_BOUNDS: tuple[tuple[Interval, ...], ...] = (
+    # Exactly long enough for display and for video, a millisecond less, a percent less.
+    ((0, 1000, 50, 0, 1),),
+    ((0, 999, 50, 0, 1),),
+    ((0, 1000, 49, 0, 1),),
+    ((0, 1000, 30, 0, 1),),
+    ((0, 1000, 29, 0, 1),),
+    ((0, 2000, 50, 0, 1),),
+    ((0, 1999, 50, 0, 1),),
+    ((0, 2000, 49, 0, 1),),
+    ((0, 5000, 100, 0, 0),),
+    ((0, 5000, 100, 0, NONE),),
+    # Gaps that count and that do not; intervals that overlap, and in another order than they began.
+    ((0, 400, 60, 0, 1), (600, 1000, 60, 600, 1)),
+    ((0, 400, 60, 0, 1), (601, 1001, 60, 601, 1)),
+    ((0, 1200, 60, 0, 1), (1400, 2200, 60, 1200, 1)),
+    ((0, 1200, 60, 0, 1), (1401, 2201, 60, 1200, 1)),
+    ((0, 700, 60, 0, 1), (300, 1000, 60, 300, 1)),
+    ((600, 1100, 60, 600, 1), (0, 500, 60, 0, 1)),
+    # The video is wound back, wholly and in part; or stops.
+    ((0, 1200, 80, 0, 1), (1200, 2400, 80, 0, 1)),
+    ((0, 1200, 80, 0, 1), (1200, 2400, 80, 800, 1)),
+    ((0, 1500, 80, 0, 1), (1500, 3000, 80, 1500, 0)),
+    # Out of view in between; three in a row; a pause in between; wound back and then on.
+    ((0, 500, 60, 0, 1), (500, 600, 20, 500, 1), (600, 1100, 60, 600, 1)),
+    ((0, 400, 60, 0, 1), (500, 800, 60, 500, 1), (900, 1300, 60, 900, 1)),
+    ((0, 1000, 60, 0, 1), (1050, 1100, 60, 1000, 0), (1200, 2300, 60, 1000, 1)),
+    ((0, 1000, 60, 0, 1), (1000, 2000, 60, 0, 1), (2000, 3000, 60, 1000, 1)),
+)
+"""What a client tells of an impression, where it comes close to the definition of viewability."""
+
+AT_THE_BOUNDS = 0.3
+
+
+def _at_the_bounds(draw: np.random.Generator, intervals: np.ndarray, views: Views) -> Views:
+    """Some impressions get intervals at the bounds instead, as many as they had."""
+    first = np.cumsum(intervals) - intervals
+    chosen = draw.random(len(intervals)) < AT_THE_BOUNDS
+    pattern = draw.integers(0, 1 << 30, len(intervals))
+    columns = np.stack(
+        [views.start_ms, views.end_ms, views.percent, views.position_ms, views.playing]
+    )
+    measurable = views.measurable.copy()
+    for length in (1, 2, 3):
+        fitting = np.array([one for one in VIEWS_AT_THE_BOUNDS if len(one) == length], np.int32)
+        rows = np.flatnonzero(chosen & (intervals == length))
+        for place in range(length):
+            columns[:, first[rows] + place] = fitting[pattern[rows] % len(fitting), place].T
+            measurable[first[rows] + place] = True
+    start, end, percent, position, playing = columns
+    return views.but(
+        start_ms=start,
+        end_ms=end,
+        percent=percent,
+        measurable=measurable,
+        playing=np.where(views.is_video, playing, NONE).astype(np.int32),
+        position_ms=np.where(views.is_video, position, NONE).astype(np.int32),
     )
 
 

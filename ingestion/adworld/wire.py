@@ -296,7 +296,7 @@ def view_messages(config: WorldConfig, rows: Views) -> list[bytes]:
     """Viewability intervals as the stream sends them."""
     written = []
     salted = rows.number ^ (rows.sequence.astype(np.int64) << 52)
-    for record, impression_id, sequence, start, end, percent, measurable, is_video in zip(
+    for record, impression_id, sequence, start, end, percent, measurable, playing, position in zip(
         _envelopes(config, "viewability", 22, rows, salted),
         number_texts(config, "imp-", rows.number),
         rows.sequence.tolist(),
@@ -304,7 +304,8 @@ def view_messages(config: WorldConfig, rows: Views) -> list[bytes]:
         rows.end_ms.tolist(),
         rows.percent.tolist(),
         rows.measurable.tolist(),
-        rows.is_video.tolist(),
+        rows.playing.tolist(),
+        rows.position_ms.tolist(),
         strict=True,
     ):
         record["viewability"] = {
@@ -314,8 +315,8 @@ def view_messages(config: WorldConfig, rows: Views) -> list[bytes]:
             "end_ms": end,
             "in_view_fraction": f"{percent // 100}.{percent % 100:02d}",
             "measurable": measurable,
-            "playing": True if is_video else None,
-            "position_ms": start if is_video else None,
+            "playing": bool(playing) if playing != NONE else None,
+            "position_ms": position if position != NONE else None,
         }
         written.append(orjson.dumps(record))
     return written

@@ -595,9 +595,69 @@ _FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
     ("dimension_members", {"dimension": "placements"}, "2"),
 )
 
+# Measurable: i1, i2, i3 (i4 has no interval). Viewable: i1 (0 to 1300 ms at half or more, the gap
+# is 100 ms) and i2 (large, 1000 ms at 30 % or more), not i3 (a gap of 300 ms, 800 ms at most). In
+# view: i1 400 + 800, i2 1000, i3 600 + 800. Measured rate: of all impressions; viewable rate: of
+# the measurable ones.
+_VIEWED: tuple[tuple[dict[str, str], tuple[str, str, str, str, str]], ...] = (
+    *(
+        (dims, ("3", "2", "3600", "0.75", "0.666666667"))
+        for dims in (
+            {},
+            {"campaign_id": "C1"},
+            {"advertiser_id": "A1"},
+            {"site_id": "S1"},
+            {"publisher_id": "P1"},
+            {"country": "DE"},
+            {"device_type": "desktop"},
+            {"ad_format": "display"},
+        )
+    ),
+    # i1 and i2; i3 and i4.
+    ({"event_date": _FIRST}, ("2", "2", "2200", "1", "1")),
+    ({"event_date": _FIRST, "campaign_id": "C1"}, ("2", "2", "2200", "1", "1")),
+    ({"event_date": _SECOND}, ("1", "0", "1400", "0.5", "0")),
+    ({"event_date": _SECOND, "campaign_id": "C1"}, ("1", "0", "1400", "0.5", "0")),
+    # i1, i3 and i4; i2.
+    *(
+        (dims, ("2", "1", "2600", "0.666666667", "0.5"))
+        for dims in (
+            {"line_item_id": "L1"},
+            {"creative_id": "R1"},
+            {"placement_id": "T1"},
+            {"channel": "display"},
+        )
+    ),
+    *(
+        (dims, ("1", "1", "1000", "1", "1"))
+        for dims in (
+            {"line_item_id": "L2"},
+            {"creative_id": "R2"},
+            {"placement_id": "T2"},
+            {"channel": "social"},
+        )
+    ),
+)
+_VIEWABILITY: tuple[tuple[str, dict[str, str], str], ...] = tuple(
+    (metric, dims, value)
+    for dims, values in _VIEWED
+    for metric, value in zip(
+        (
+            "measurable_impressions",
+            "viewable_impressions",
+            "in_view_ms",
+            "measured_rate",
+            "viewable_rate",
+        ),
+        values,
+        strict=True,
+    )
+    if value != "0"
+)
+
 KEY: tuple[Answer, ...] = tuple(
     Answer(metric, ",".join(dims) or "total", json.dumps(dict(sorted(dims.items()))), value)
-    for metric, dims, value in (*_FIGURES, *auctions.FIGURES)
+    for metric, dims, value in (*_FIGURES, *_VIEWABILITY, *auctions.FIGURES)
 )
 """Every figure of the example, worked out by hand."""
 

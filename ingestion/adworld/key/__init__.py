@@ -2,9 +2,9 @@
 
 It is written from the definitions and shares no code with the models. `answers` puts it together;
 each module keeps one part of the definitions: `events` (what is one event), `delivery` (counts and
-rates), `auctions` (requests, bids, wins, audience), `money` (cost, billing, exchange rates),
-`actions` (conversions, product events), `organizations` (Crunchbase), `balance` (what was sent,
-loaded, failed) and `exact` (numbers as text, rounding).
+rates), `viewability` (what was in view), `auctions` (requests, bids, wins, audience), `money`
+(cost, billing, exchange rates), `actions` (conversions, product events), `organizations`
+(Crunchbase), `balance` (what was sent, loaded, failed) and `exact` (numbers as text, rounding).
 """
 
 from ingestion.adworld.key.answers import answers, read_key, write_key

@@ -29,7 +29,7 @@ from ingestion.adworld.hostile import (
     USER_EVENTS,
 )
 from ingestion.adworld.key.actions import distinct_actions
-from ingestion.adworld.key.events import Distinct, distinct
+from ingestion.adworld.key.events import Distinct, distinct, distinct_by
 from ingestion.adworld.key.exact import Answer, answer
 from ingestion.adworld.key.organizations import organization_balance
 from ingestion.adworld.ledger import Ledger, Rows
@@ -80,8 +80,8 @@ def _event_tables(ledger: Ledger) -> dict[str, list[Distinct]]:
         AD_EVENTS: [
             _by_number(stream["Impressions"]),
             _by_number(stream["Clicks"]),
-            _by_number_and(stream["Views"], "sequence"),
-            _by_number_and(stream["Videos"], "event"),
+            distinct_by(stream["Views"], "sequence"),
+            distinct_by(stream["Videos"], "event"),
         ],
         USER_EVENTS: [distinct_actions(ledger.stream_rows("Actions"))],
         IMPRESSIONS: [_by_number(ledger.file_rows("Impressions"))],
@@ -96,11 +96,6 @@ def _event_tables(ledger: Ledger) -> dict[str, list[Distinct]]:
 
 def _by_number(rows: Rows) -> Distinct:
     return distinct(rows["number"], rows["ts"])
-
-
-def _by_number_and(rows: Rows, column: str) -> Distinct:
-    # Bits 34 to 39 of a number are free: no slot has 17 thousand million events.
-    return distinct(rows["number"] | (rows[column].astype(np.int64) << 34), rows["ts"])
 
 
 def _totals(parts: list[Distinct]) -> dict[str, int]:

@@ -6,7 +6,14 @@ without a value in a dimension is left out of the grains with it. Nothing here i
 models or with the answer key.
 """
 
-from orchestration.warehouse.metrics import auctions, delivery, money, organizations, platform
+from orchestration.warehouse.metrics import (
+    auctions,
+    delivery,
+    money,
+    organizations,
+    platform,
+    viewability,
+)
 from orchestration.warehouse.metrics.family import Family
 
 __all__ = ["FAMILIES", "Family"]
@@ -17,5 +24,6 @@ FAMILIES: tuple[Family, ...] = (
     *money.FAMILIES,
     *organizations.FAMILIES,
     *platform.FAMILIES,
+    *viewability.FAMILIES,
 )
 """Every family; each metric at each grain comes from one of them."""

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from orchestration.warehouse import dbt
+from tests.integration.dbt import view_windows
 from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
@@ -213,6 +214,7 @@ def first_window(warehouse: Any, records: Any) -> None:
         ],
     )
     load_all(warehouse, before(records))
+    load_all(warehouse, view_windows.before(records))
     warehouse.load(
         "exchange.bids",
         [
@@ -335,6 +337,7 @@ def second_window(warehouse: Any, records: Any) -> None:
         ],
     )
     load_all(warehouse, late(records))
+    load_all(warehouse, view_windows.late(records))
     warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-08 12:00", "other", "L2")])
     warehouse.load(
         "adserver.impressions",
@@ -715,6 +718,21 @@ def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) 
         ("w-shown-after", True, 2_000_000, False, None),
         ("w-shown-before", True, 2_000_000, False, None),
         ("w-twice", True, None, False, None),
+    ]
+
+
+def test_what_was_seen_is_known_however_late(incremented: Any) -> None:
+    """A second at half of the pixels each; the interval on the other side of a midnight."""
+    assert incremented.query(
+        "select impression_id, is_measurable, is_viewable, in_view_ms from core.fct_viewability "
+        "where event_date between '2023-01-01' and '2023-04-30' order by all"
+    ) == [
+        ("beside", False, False, 0),
+        ("in-a-file", True, True, 1000),
+        ("read-after", True, True, 1000),
+        ("read-before", True, True, 1000),
+        ("seen-after", True, True, 1000),
+        ("seen-before", True, True, 1000),
     ]
 
 

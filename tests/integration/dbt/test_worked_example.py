@@ -130,6 +130,28 @@ def test_the_day_adds_up_over_campaigns(warehouse: Any) -> None:
     ]
 
 
+def test_what_was_in_view(warehouse: Any) -> None:
+    """i1 for 1.3 s, i2 (large) for a second at 35 %; i3 has a gap of 300 ms, i4 no interval."""
+    assert warehouse.query(
+        "select impression_id, is_measurable, is_viewable, in_view_ms from core.fct_viewability "
+        "order by all"
+    ) == [
+        ("i1", True, True, 1200),
+        ("i2", True, True, 1000),
+        ("i3", True, False, 1400),
+        ("i4", False, False, 0),
+    ]
+    assert warehouse.query(
+        "select event_date, line_item_id, impression_count, measurable_impression_count, "
+        "viewable_impression_count, measured_rate, viewable_rate "
+        "from analytics.rpt_viewability_daily order by all"
+    ) == [
+        (D1, "L1", 1, 1, 1, Decimal(1), Decimal(1)),
+        (D1, "L2", 1, 1, 1, Decimal(1), Decimal(1)),
+        (D2, "L1", 2, 1, 0, Decimal("0.5"), Decimal(0)),
+    ]
+
+
 def test_conversions_carry_their_value(warehouse: Any) -> None:
     assert warehouse.query(
         "select conversion_id, advertiser_id, conversion_type, conversion_value_amount, "

@@ -331,16 +331,24 @@ def _figures(reading: Reading) -> Figures:
             billed["media"][item, day, win["currency"]] += amount
         _bill(reading, billed, "CPM", (item, day, moment, 10**9))
     _clicks(reading, count, impressions, clicks, billed)
+    _viewability(reading, count, impressions)
     figures = count.figures()
     figures |= _money(reading, billed, shown_to)
     figures |= _rates(count)
+    figures |= _viewable_rates(count)
     figures |= _others(reading)
     figures |= _auctions(reading, impressions)
     return figures
 
 
 def _delivery(
-    reading: Reading, count: Count, metric: str, row: dict[str, Any], moment: datetime
+    reading: Reading,
+    count: Count,
+    metric: str,
+    row: dict[str, Any],
+    moment: datetime,
+    *,
+    value: int = 1,
 ) -> None:
     """Counts one event at every dimension of its impression, and its own date."""
     item = _version(reading.versions["line_items"][row["line_item_id"]], moment)
@@ -361,15 +369,19 @@ def _delivery(
         {"ad_format": row["ad_format"]},
         {"event_date": moment.date().isoformat(), "campaign_id": item["campaign_id"]},
     ):
-        count.add(metric, **dims)
+        count.add(metric, value, **dims)
     if metric == "gross_impressions":
         _times(count, metric, moment)
 
 
 def _times(count: Count, metric: str, moment: datetime) -> None:
-    day = moment.date().isoformat()
-    for dims in ({}, {"event_date": day}, {"event_date": day, "event_hour": moment.hour}):
-        count.add(metric, **dims)
+    _days_of(count, metric, moment)
+    count.add(metric, event_date=moment.date().isoformat(), event_hour=moment.hour)
+
+
+def _days_of(count: Count, metric: str, moment: datetime, value: int = 1) -> None:
+    for dims in ({}, {"event_date": moment.date().isoformat()}):
+        count.add(metric, value, **dims)
 
 
 def _clicks(
@@ -402,6 +414,67 @@ def _clicks(
             item = parent["line_item_id"]
             day = _advertiser_date(reading, item, moment)
             _bill(reading, billed, "CPC", (item, day, moment, 10**6))
+
+
+def _viewability(reading: Reading, count: Count, impressions: dict[str, dict[str, Any]]) -> None:
+    """Millisecond by millisecond: which were in view, and which content was played."""
+    views, _, _ = _distinct(
+        _flat(reading.streams["ad_events.events"], "viewability"),
+        lambda row: (row["impression_id"], row["sequence"]),
+    )
+    of_impression: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in views.values():
+        of_impression[row["impression_id"]].append(row)
+    for impression_id, row in impressions.items():
+        intervals = sorted(
+            of_impression[impression_id], key=lambda one: (one["start_ms"], one["sequence"])
+        )
+        if not intervals or not all(one["measurable"] for one in intervals):
+            continue
+        is_video = row["ad_format"] == "video"
+        is_large = not is_video and row["width"] * row["height"] >= 242_500
+        least = Fraction(3, 10) if is_large else Fraction(1, 2)
+        moment = _moment(row["event_ts"])
+        in_view = [one for one in intervals if Fraction(one["in_view_fraction"]) >= least]
+        spent = sum(one["end_ms"] - one["start_ms"] for one in in_view)
+        names = {"measurable_impressions": 1, "in_view_ms": spent}
+        if _is_viewable(intervals, in_view, is_video):
+            names["viewable_impressions"] = 1
+        for name, value in names.items():
+            _delivery(reading, count, name, row, moment, value=value)
+            _days_of(count, name, moment, value)
+
+
+def _is_viewable(
+    intervals: list[dict[str, Any]], in_view: list[dict[str, Any]], is_video: bool
+) -> bool:
+    ends = -1_000_000
+    first, content = 0, set[int]()
+    for one in intervals:
+        if one not in in_view or (is_video and not one["playing"]):
+            ends = -1_000_000
+            continue
+        if one["start_ms"] > ends + 200:
+            first, content, ends = one["start_ms"], set(), one["end_ms"]
+        ends = max(ends, one["end_ms"])
+        if is_video:
+            length = one["end_ms"] - one["start_ms"]
+            content |= set(range(one["position_ms"], one["position_ms"] + length))
+        if len(content) >= 2000 or (not is_video and ends - first >= 1000):
+            return True
+    return False
+
+
+def _viewable_rates(count: Count) -> Figures:
+    figures: Figures = {}
+    for metric, above, below in (
+        ("measured_rate", "measurable_impressions", "gross_impressions"),
+        ("viewable_rate", "viewable_impressions", "measurable_impressions"),
+    ):
+        for (name, dims), value in list(count.sums.items()):
+            if name == above:
+                figures[metric, dims] = _text(_round(value / count.sums[below, dims]))
+    return figures
 
 
 def _rates(count: Count) -> Figures:

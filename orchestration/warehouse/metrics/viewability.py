@@ -1,0 +1,83 @@
+"""Viewability of impressions."""
+
+from orchestration.warehouse.metrics.family import Family, Measures, Number, rate
+
+
+def _rates(measures: Measures, _grain: str) -> dict[str, Number | None]:
+    measurable = measures["measurable_impressions"]
+    viewable = measures["viewable_impressions"]
+    return {
+        "measurable_impressions": measurable,
+        "viewable_impressions": viewable,
+        "in_view_ms": measures["in_view_ms"],
+        "measured_rate": rate(measurable, measures["impressions"]),
+        "viewable_rate": rate(viewable, measurable),
+    }
+
+
+REPORT = Family(
+    relation="analytics.rpt_viewability_daily",
+    measures={
+        "impressions": "sum(impression_count)",
+        "measurable_impressions": "sum(measurable_impression_count)",
+        "viewable_impressions": "sum(viewable_impression_count)",
+        "in_view_ms": "sum(in_view_ms)",
+    },
+    dimensions={
+        name: name
+        for name in (
+            "event_date",
+            "line_item_id",
+            "creative_id",
+            "placement_id",
+            "device_type",
+            "ad_format",
+        )
+    },
+    grains=(
+        "total",
+        "event_date",
+        "line_item_id",
+        "creative_id",
+        "placement_id",
+        "device_type",
+        "ad_format",
+    ),
+    compute=_rates,
+)
+
+# The fact answers what the report has no dimension for.
+FACT = Family(
+    relation=(
+        "core.fct_impressions_as_of as impressions inner join core.fct_viewability as viewability "
+        "on impressions.impression_key = viewability.impression_key "
+        "and impressions.event_date = viewability.event_date"
+    ),
+    measures={
+        "impressions": "count(*)",
+        "measurable_impressions": "countif(is_measurable)",
+        "viewable_impressions": "countif(is_viewable)",
+        "in_view_ms": "sum(in_view_ms)",
+    },
+    dimensions={
+        "event_date": "impressions.event_date",
+        "advertiser_id": "advertiser_id",
+        "campaign_id": "campaign_id",
+        "site_id": "site_id",
+        "publisher_id": "publisher_id",
+        "channel": "channel",
+        "country": "country_code",
+    },
+    grains=(
+        "advertiser_id",
+        "campaign_id",
+        "site_id",
+        "publisher_id",
+        "channel",
+        "country",
+        "event_date,campaign_id",
+    ),
+    compute=_rates,
+)
+
+FAMILIES = (REPORT, FACT)
