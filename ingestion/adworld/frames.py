@@ -67,9 +67,10 @@ class Impressions(Frame):
         currency: Position in `CLEARING`; NONE where there is no price.
         country: Position in `COUNTRIES`; NONE where it is not known.
         personal: Whether personal data may be processed.
-        agent: 0 for the person's own user agent, above for bots.
+        agent: 0 for the person's own user agent, above for bots; see `BOTS` of `wire`.
         hop: Number of the place, for people who are at two places at once.
         arm: Position in the creatives of the line item.
+        prefetch: Whether the page was fetched before anybody asked for it.
     """
 
     person: Small
@@ -86,6 +87,7 @@ class Impressions(Frame):
     agent: Small
     hop: Small
     arm: Small
+    prefetch: Flags
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "personal",
         "agent",
         "arm",
+        "prefetch",
     ),
     "Clicks": ("number", "ts", "impression", "drift", "person", "phone", "personal", "agent"),
     "Views": (

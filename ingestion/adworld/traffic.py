@@ -178,7 +178,25 @@ def batch_of(config: WorldConfig, day: int, slot: int) -> Batch:
     if slot in (*LATE, OLD):
         impressions = _aged(draw, impressions, slot)
     clicks = _clicks(config, draw, day, slot, impressions)
+    impressions, clicks = _disguised(config, day, slot, impressions, clicks)
     return _delivered(draw, slot, impressions, clicks)
+
+
+def _disguised(
+    config: WorldConfig, day: int, slot: int, impressions: Impressions, clicks: Clicks
+) -> tuple[Impressions, Clicks]:
+    """Some impressions are prefetched, some of people come with an agent that cannot be theirs."""
+    draw = rng(config, 20, day, slot)
+    count = len(impressions)
+    odd = np.where(draw.random(count) < 0.008, draw.integers(4, 6, count), 0)
+    prefetch = draw.random(count) < 0.004
+    agent = np.where(impressions.agent == 0, odd, impressions.agent).astype(np.int32)
+    parent = clicks.impression - impressions.number[0]
+    known = (parent >= 0) & (parent < count)
+    clicked_by = np.where(known, agent[np.where(known, parent, 0)], clicks.agent)
+    return impressions.but(agent=agent, prefetch=prefetch), clicks.but(
+        agent=clicked_by.astype(np.int32)
+    )
 
 
 def _impressions(
@@ -246,6 +264,7 @@ def _impressions(
         agent=agent.astype(np.int32),
         hop=hop.astype(np.int32),
         arm=arm.astype(np.int32),
+        prefetch=np.zeros(count, np.bool_),
     )
 
 

@@ -54,8 +54,14 @@ BOTS = (
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "",
     "curl/8",
+    " ",
+    "Mozilla/5.0 (Windows NT 99.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36",
 )
-"""User agents of kinds of bots; the second kind hides behind a person's, in a data centre."""
+"""User agents of kinds of bots: a declared one, one with a person's in a data centre, a tool there,
+one without any (nothing at all is no text for a file), and one of a system that does not exist."""
+
+IN_DATA_CENTRES = (2, 3)
+"""Kinds of bots whose addresses are a data centre's."""
 
 PLACES = (
     ("52.52", "13.40"),
@@ -125,8 +131,10 @@ def user_text(texts: Texts, person: int, phone: bool) -> str:
 
 
 def address_of(texts: Texts, person: int, agent: int) -> str:
-    """Bots of the second and third kind sit in data centres."""
-    return f"198.51.100.{person % 250 + 1}" if agent >= 2 else texts.addresses[person]
+    """The address of a person, or of the data centre that a bot sits in."""
+    if agent in IN_DATA_CENTRES:
+        return f"198.51.100.{person % 250 + 1}"
+    return texts.addresses[person]
 
 
 def ts_texts(ts: Ints, written: Small) -> list[str]:
@@ -191,6 +199,7 @@ def _impression_payloads(config: WorldConfig, rows: Impressions) -> Iterable[dic
                 rows.personal,
                 rows.agent,
                 rows.arm,
+                rows.prefetch,
             )
         ),
         strict=True,
@@ -213,6 +222,7 @@ def _impression_payloads(config: WorldConfig, rows: Impressions) -> Iterable[dic
         personal,
         agent,
         arm,
+        prefetch,
     ) in columns:
         bought = exchange != NONE
         width, height = market.creative_size[creative]
@@ -243,7 +253,7 @@ def _impression_payloads(config: WorldConfig, rows: Impressions) -> Iterable[dic
             "channel": channels[line_item],
             "experiment_arm": "ABC"[arm],
             "page_url": f"https://site{placement % 10}.example/p/{person % 97}?u={person}",
-            "is_prefetch": None if person % 11 else False,
+            "is_prefetch": prefetch or (None if person % 11 else False),
             "consent": {
                 "gdpr_applies": country in (0, 5, 7),
                 "tcf": "CPxyz" if country in (0, 5, 7) else None,

@@ -55,13 +55,15 @@ class Question:
 QUESTIONS = (
     Question(
         "delivery",
-        "Delivery by UTC date (gross)",
+        "Delivery by UTC date",
         (
             "event_date",
             "impressions",
+            "net",
             "clicks",
             "net",
             "repeat",
+            "invalid",
             "orphan",
             "CTR %",
             "conversions",
@@ -70,13 +72,14 @@ QUESTIONS = (
 select
     cast(event_date as string),
     sum(gross_impression_count),
+    sum(net_impression_count),
     sum(gross_click_count),
     sum(net_click_count),
     sum(repeat_click_count),
+    sum(invalid_click_count),
     sum(orphan_click_count),
     cast(round(
-        100 * (sum(gross_click_count) - sum(orphan_click_count))
-        / nullif(sum(gross_impression_count), 0), 3
+        100 * sum(net_click_count) / nullif(sum(net_impression_count), 0), 3
     ) as numeric(9, 3)),
     sum(conversion_count)
 from analytics.rpt_campaign_performance_daily

@@ -1,10 +1,9 @@
 {#
-    Clicks of stream and files as one (the stream wins; more than a day apart, the first loaded), each
-    with exactly one class, in this precedence:
+    Clicks of stream and files as one (the stream wins; more than a day apart, the first loaded), with
+    what follows from the clicks and impressions themselves:
     - orphan: no impression of that id in the `max_click_age_days` before it;
-    - repeat: at most `click_repeat_seconds` after the previous click, of any class, on the impression;
-    - net: all others.
-    Invalid clicks, once there are verdicts, come between orphan and repeat.
+    - repeat: at most `click_repeat_seconds` after the previous click, of any class, on the impression.
+    Verdicts read this; the class of each click (bv_click_classes) follows from both.
 #}
 {% set max_age = var('max_click_age_days') %}
 {{ config(
@@ -159,18 +158,17 @@ clicks_with_impressions as (
     ) = 1
 ),
 
-classified as (
+flagged as (
     select
         clicks_with_impressions.*,
-        case
-            when clicks_with_impressions.impression_at is null then 'orphan'
-            when
-                {{ micros_between(
-                    'clicks_with_impressions.previous_click_at', 'clicks_with_impressions.event_at'
-                ) }} <= {{ var('click_repeat_seconds') * 1000000 }} then 'repeat'
-            else 'net'
-        end as click_class
+        clicks_with_impressions.impression_at is null as is_orphan,
+        coalesce(
+            {{ micros_between(
+                'clicks_with_impressions.previous_click_at', 'clicks_with_impressions.event_at'
+            ) }} <= {{ var('click_repeat_seconds') * 1000000 }},
+            false
+        ) as is_repeat
     from clicks_with_impressions
 )
 
-select * from classified
+select * from flagged

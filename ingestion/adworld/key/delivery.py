@@ -1,16 +1,22 @@
-"""Impressions, clicks and their rates, at every grain.
+"""Impressions, clicks and their rates, gross and net, at every grain.
 
 A click belongs to its own date and hour, and to its impression's dimensions. Orphans have no
 impression, so they are part of `gross_clicks` only where no dimension but the date is asked for.
 An event without a value in a dimension (an unknown country) is left out of grains with it.
+Net impressions are gross ones less invalid ones; a rate without further words is net over net.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from ingestion.adworld.frames import Ints
-from ingestion.adworld.key.events import ClickClass, click_classes, with_precedence
+from ingestion.adworld.frames import Flags, Ints
+from ingestion.adworld.key.events import (
+    ClickClass,
+    click_classes,
+    parents_of,
+    with_precedence,
+)
 from ingestion.adworld.key.exact import Answer, answer, rate
 from ingestion.adworld.key.groups import (
     Dimension,
@@ -21,6 +27,7 @@ from ingestion.adworld.key.groups import (
     by_list,
     sums,
 )
+from ingestion.adworld.key.invalid import Verdicts, click_verdicts, impression_verdicts
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import CHANNELS, COUNTRIES, DEVICES, FORMATS, market_of
 
@@ -46,9 +53,13 @@ class Delivery:
 
     Attributes:
         impressions: Distinct impressions, ordered by number.
+        impression_verdicts: Why impressions are invalid.
+        invalid_impressions: Which are.
         clicks: Distinct clicks.
-        classes: Their classes.
         parents: Positions of their impressions; -1 for orphans.
+        click_verdicts: Why clicks are invalid by themselves.
+        clicks_of_invalid: Which clicks are on an invalid impression.
+        classes: The classes of the clicks.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -60,8 +71,18 @@ class Delivery:
         self.clicks: Rows = with_precedence(
             ledger.stream_rows("Clicks"), ledger.file_rows("Clicks")
         )
-        self.classes, self.parents = click_classes(
-            self.clicks, self.impressions, ledger.config.seed
+        self.impression_verdicts: Verdicts = impression_verdicts(self.impressions)
+        self.invalid_impressions: Flags = self.impression_verdicts.invalid
+        self.parents: Ints = parents_of(self.clicks, self.impressions)
+        self.click_verdicts: Verdicts = click_verdicts(self.clicks)
+        explained = self.parents >= 0
+        self.clicks_of_invalid: Flags = explained.copy()
+        self.clicks_of_invalid[explained] = self.invalid_impressions[self.parents[explained]]
+        self.classes: Ints = click_classes(
+            self.clicks,
+            self.parents,
+            self.click_verdicts.invalid | self.clicks_of_invalid,
+            ledger.config.seed,
         )
 
     def dimensions(self) -> dict[str, Dimension]:
@@ -101,7 +122,7 @@ class Delivery:
 
 
 def delivery_answers(delivery: Delivery) -> Iterator[Answer | None]:
-    """Gross impressions, clicks by class, and gross click-through rate."""
+    """Impressions and clicks by validity and class, and click-through rates."""
     of_impressions = delivery.dimensions()
     classes, ts = delivery.classes, delivery.clicks["ts"]
     of_all_clicks = {"event_date": by_date(ts), "event_hour": by_hour(ts)}
@@ -110,26 +131,41 @@ def delivery_answers(delivery: Delivery) -> Iterator[Answer | None]:
 
     for grain in (*TIME_GRAINS, *DIMENSION_GRAINS):
         impressions = _counts(of_impressions, grain)
+        invalid = _counts(_some(of_impressions, delivery.invalid_impressions), grain)
+        shown = _counts(_some(of_impressions, ~delivery.invalid_impressions), grain)
         clicks = _counts(of_clicks, grain)
         yield from _answers("gross_impressions", impressions)
+        yield from _answers("invalid_impressions", invalid)
+        yield from _answers("net_impressions", shown)
         gross = _counts(of_all_clicks, grain) if grain in TIME_GRAINS else clicks
         yield from _answers("gross_clicks", gross)
-        for metric, wanted in (
-            ("repeat_clicks", ClickClass.REPEAT),
-            ("net_clicks", ClickClass.NET),
-        ):
-            rows = np.flatnonzero(classes[explained] == wanted)
-            some = {name: dim.take(rows) for name, dim in of_clicks.items()}
-            yield from _answers(metric, _counts(some, grain))
-        for group, shown in impressions.items():
-            value = rate(clicks.get(group, 0), shown)
-            if value is not None:
-                yield answer("gross_ctr", dict(group), value)
+        by_class = {
+            kind: _counts(_some(of_clicks, classes[explained] == kind), grain)
+            for kind in (ClickClass.INVALID, ClickClass.REPEAT, ClickClass.NET)
+        }
+        for kind, counted in by_class.items():
+            yield from _answers(f"{kind.name.lower()}_clicks", counted)
+        yield from _rates("gross_ctr", clicks, impressions)
+        yield from _rates("ctr", by_class[ClickClass.NET], shown)
+        yield from _rates("invalid_rate", invalid, impressions)
 
-    orphans = np.flatnonzero(classes == ClickClass.ORPHAN)
-    of_orphans = {name: dim.take(orphans) for name, dim in of_all_clicks.items()}
+    of_orphans = _some(of_all_clicks, classes == ClickClass.ORPHAN)
     for grain in ((), ("event_date",)):
         yield from _answers("orphan_clicks", _counts(of_orphans, grain))
+
+
+def _some(dimensions: Dimensions, wanted: Flags) -> Dimensions:
+    rows = np.flatnonzero(wanted)
+    return {name: dimension.take(rows) for name, dimension in dimensions.items()}
+
+
+def _rates(
+    metric: str, parts: dict[Group, int], wholes: dict[Group, int]
+) -> Iterator[Answer | None]:
+    for group, whole in wholes.items():
+        value = rate(parts.get(group, 0), whole)
+        if value is not None:
+            yield answer(metric, dict(group), value)
 
 
 def _counts(dimensions: Dimensions, grain: tuple[str, ...]) -> dict[Group, int]:

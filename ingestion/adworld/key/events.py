@@ -24,8 +24,9 @@ class ClickClass(IntEnum):
     """Classes of clicks in the order of their precedence."""
 
     ORPHAN = 0
-    REPEAT = 1
-    NET = 2
+    INVALID = 1
+    REPEAT = 2
+    NET = 3
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,33 @@ def positions(wanted: Ints, sorted_keys: Ints) -> tuple[Ints, Flags]:
     return place, sorted_keys[place] == wanted
 
 
-def click_classes(clicks: Rows, impressions: Rows, seed: int) -> tuple[Ints, Ints]:
-    """The class of every click, and the position of its impression (-1 for orphans).
+def parents_of(clicks: Rows, impressions: Rows) -> Ints:
+    """The position of every click's impression; -1 for orphans.
 
-    Orphan: no impression of that id with 0 <= click - impression <= 30 days. Repeat: not an
-    orphan, and at most 2 seconds after the click before it on the same impression id, whatever
-    that click's class; clicks stand in the order of their timestamps, then of their ids.
-    Net: all others.
+    Orphan: no impression of that id with 0 <= click - impression <= 30 days.
 
     Args:
         clicks: Distinct clicks.
         impressions: Distinct impressions, ordered by number.
-        seed: Seed of the world, which makes the texts of ids.
     """
     place, found = positions(clicks["impression"], impressions["number"])
     age = clicks["ts"] - (impressions["ts"][place] if len(impressions["ts"]) else 0)
-    explained = found & (age >= 0) & (age <= MAX_CLICK_AGE_US)
+    return np.where(found & (age >= 0) & (age <= MAX_CLICK_AGE_US), place, -1)
 
+
+def click_classes(clicks: Rows, parents: Ints, invalid: Flags, seed: int) -> Ints:
+    """The class of every click.
+
+    Orphan: without an impression. Invalid: not an orphan, and with a verdict. Repeat: neither, and
+    at most 2 seconds after the click before it on the same impression id, whatever that click's
+    class; clicks stand in the order of their timestamps, then of their ids. Net: all others.
+
+    Args:
+        clicks: Distinct clicks.
+        parents: Positions of their impressions; -1 for orphans.
+        invalid: Which have a verdict of their own, or their impression has one.
+        seed: Seed of the world, which makes the texts of ids.
+    """
     # The texts of ids sort as their mixed numbers do.
     order = np.lexsort((mix(clicks["number"], seed), clicks["ts"], clicks["impression"]))
     same = clicks["impression"][order][1:] == clicks["impression"][order][:-1]
@@ -111,5 +122,5 @@ def click_classes(clicks: Rows, impressions: Rows, seed: int) -> tuple[Ints, Int
     soon[order[1:]] = same & (wait <= CLICK_REPEAT_US)
 
     classes = np.where(soon, ClickClass.REPEAT, ClickClass.NET)
-    classes = np.where(explained, classes, ClickClass.ORPHAN)
-    return classes.astype(np.int64), np.where(explained, place, -1)
+    classes = np.where(invalid, ClickClass.INVALID, classes)
+    return np.where(parents < 0, ClickClass.ORPHAN, classes).astype(np.int64)

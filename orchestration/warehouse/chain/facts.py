@@ -104,23 +104,36 @@ def sums() -> Iterator[Link]:
     """A finer grain's sums are the coarser grain's, and every balance closes."""
     yield Link(
         "core facts in analytics.rpt_campaign_performance_daily",
-        ("gross_impressions", "orphan_clicks", "repeat_clicks", "net_clicks", "conversions"),
+        (
+            "invalid_impressions",
+            "net_impressions",
+            "orphan_clicks",
+            "invalid_clicks",
+            "repeat_clicks",
+            "net_clicks",
+            "conversions",
+        ),
         """
         select event_date::varchar as place,
-            [count(*) filter (kind = 'impression')::varchar,
+            [count(*) filter (kind = 'invalid impression')::varchar,
+             count(*) filter (kind = 'net impression')::varchar,
              count(*) filter (kind = 'orphan')::varchar,
+             count(*) filter (kind = 'invalid')::varchar,
              count(*) filter (kind = 'repeat')::varchar,
              count(*) filter (kind = 'net')::varchar,
              count(*) filter (kind = 'conversion')::varchar] as content
         from (
-            select event_date, 'impression' as kind from core.fct_impressions
+            select event_date,
+                if(is_invalid, 'invalid impression', 'net impression') as kind
+            from core.fct_impressions
             union all select event_date, click_class from core.fct_clicks
             union all select event_date, 'conversion' from core.fct_conversions
         ) group by 1
         """,
         """
         select event_date::varchar as place,
-            [sum(gross_impression_count)::varchar, sum(orphan_click_count)::varchar,
+            [sum(invalid_impression_count)::varchar, sum(net_impression_count)::varchar,
+             sum(orphan_click_count)::varchar, sum(invalid_click_count)::varchar,
              sum(repeat_click_count)::varchar, sum(net_click_count)::varchar,
              sum(conversion_count)::varchar] as content
         from analytics.rpt_campaign_performance_daily group by 1

@@ -8,7 +8,9 @@ _DELIVERY_COLUMNS = (
     "site_id, publisher_id, channel, country_code, device_type, ad_format"
 )
 _DELIVERY = f"""(
-    select {_DELIVERY_COLUMNS}, 'impression' as kind from core.fct_impressions_as_of
+    select {_DELIVERY_COLUMNS},
+        case when is_invalid then 'invalid impression' else 'net impression' end as kind
+    from core.fct_impressions_as_of
     union all
     select {_DELIVERY_COLUMNS}, click_class as kind from core.fct_clicks_as_of
 ) as delivery"""
@@ -18,14 +20,22 @@ _TIMES = ("total", "event_date", "event_date,event_hour")
 
 def _clicks_and_rate(measures: Measures, grain: str) -> dict[str, Number | None]:
     """Orphans know nothing but their time, so they only count where nothing else is asked for."""
-    explained = (measures["repeat_clicks"] or 0) + (measures["net_clicks"] or 0)
+    shown = (measures["invalid_impressions"] or 0) + (measures["net_impressions"] or 0)
+    explained = sum(
+        measures[name] or 0 for name in ("invalid_clicks", "repeat_clicks", "net_clicks")
+    )
     orphans = measures["orphan_clicks"] or 0
     metrics: dict[str, Number | None] = {
-        "gross_impressions": measures["gross_impressions"],
+        "gross_impressions": shown,
+        "invalid_impressions": measures["invalid_impressions"],
+        "net_impressions": measures["net_impressions"],
         "gross_clicks": explained + (orphans if grain in _TIMES else 0),
+        "invalid_clicks": measures["invalid_clicks"],
         "repeat_clicks": measures["repeat_clicks"],
         "net_clicks": measures["net_clicks"],
-        "gross_ctr": rate(explained, measures["gross_impressions"]),
+        "gross_ctr": rate(explained, shown),
+        "ctr": rate(measures["net_clicks"], measures["net_impressions"]),
+        "invalid_rate": rate(measures["invalid_impressions"], shown),
     }
     if grain in {"total", "event_date"}:
         metrics["orphan_clicks"] = orphans
@@ -35,8 +45,10 @@ def _clicks_and_rate(measures: Measures, grain: str) -> dict[str, Number | None]
 DELIVERY = Family(
     relation=_DELIVERY,
     measures={
-        "gross_impressions": "countif(kind = 'impression')",
+        "invalid_impressions": "countif(kind = 'invalid impression')",
+        "net_impressions": "countif(kind = 'net impression')",
         "orphan_clicks": "countif(kind = 'orphan')",
+        "invalid_clicks": "countif(kind = 'invalid')",
         "repeat_clicks": "countif(kind = 'repeat')",
         "net_clicks": "countif(kind = 'net')",
     },
@@ -80,8 +92,10 @@ DELIVERY = Family(
 CAMPAIGN_REPORT = Family(
     relation="analytics.rpt_campaign_performance_daily",
     measures={
-        "gross_impressions": "sum(gross_impression_count)",
+        "invalid_impressions": "sum(invalid_impression_count)",
+        "net_impressions": "sum(net_impression_count)",
         "orphan_clicks": "sum(orphan_click_count)",
+        "invalid_clicks": "sum(invalid_click_count)",
         "repeat_clicks": "sum(repeat_click_count)",
         "net_clicks": "sum(net_click_count)",
     },

@@ -1,11 +1,14 @@
 -- On the dates that this build touches: the facts' rows and sums are the vault's, and no key of an
 -- event link is missing from its fact, unless another source loaded it first, days away.
 {%- set click_classes =
-    "sum(case click_class when 'orphan' then 1 when 'repeat' then 1000000 else 0 end)" %}
+    "sum(case click_class when 'orphan' then 1 when 'repeat' then 1000000"
+    " when 'invalid' then 1000000000000 else 0 end)" %}
 {%- set facts = [
     ('fct_impressions', 'bv_impressions', ['ad_events.events', 'adserver.impressions'],
      'sum(clearing_price_micros)', 'sum(clearing_price_micros)'),
     ('fct_clicks', 'bv_clicks', ['ad_events.events', 'adserver.clicks'],
+     'count(line_item_key)', 'count(line_item_hk)'),
+    ('fct_clicks', 'bv_click_classes', ['ad_events.events', 'adserver.clicks'],
      click_classes, click_classes),
     ('fct_conversions', 'nhl_conversion__adserver', 'adserver.conversions',
      'cast(sum(conversion_value_amount * 1000000) as bigint)',

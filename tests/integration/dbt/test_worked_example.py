@@ -1,8 +1,8 @@
-"""The worked example of the ad-tech definitions: its gross figures come out exactly.
+"""The worked example of the ad-tech definitions: its figures come out exactly.
 
 Advertiser A1 (EUR, Europe/Berlin); L1 is CPM at 4.00 EUR, L2 CPC at 0.50 EUR. Figures are the ones
-written in the definitions; those that are net there are given gross here, worked out by hand: i4
-(a declared bot's) and its click count as well.
+written in the definitions; billing is given gross here, worked out by hand: i4 (a declared bot's)
+and its click count as well.
 """
 
 from collections.abc import Callable
@@ -80,7 +80,7 @@ def warehouse(new_warehouse: Callable[[], Any], records: Any) -> Any:
             records.interval("i3", "2026-03-02 10:00", 0, (0, 600), "0.80"),
             records.interval("i3", "2026-03-02 10:00", 1, (900, 1700), "0.80"),
             records.impression("i4", "2026-03-02 10:05", "L1", user_id="u2", **bot, **bought["i4"]),
-            records.click("c4", "2026-03-02 10:06", "i4", user_id="u2"),
+            records.click("c4", "2026-03-02 10:06", "i4", user_id="u2", user_agent="Googlebot/2.1"),
             records.click("c5", "2026-03-02 10:06", "does-not-exist", user_id="u2"),
         ],
     )
@@ -105,28 +105,40 @@ def test_gross_impressions_are_four(warehouse: Any) -> None:
     ) == [(D1, 2), (D2, 2)]
 
 
+def test_the_bots_impression_is_invalid(warehouse: Any) -> None:
+    assert warehouse.query(
+        "select impression_id, is_invalid, invalid_reason_code from core.fct_impressions "
+        "order by all"
+    ) == [
+        ("i1", False, None),
+        ("i2", False, None),
+        ("i3", False, None),
+        ("i4", True, "givt_bot_user_agent"),
+    ]
+
+
 def test_every_click_has_its_class(warehouse: Any) -> None:
-    """c4 is invalid in the definitions; without verdicts it is net."""
     assert warehouse.query("select click_id, click_class from core.fct_clicks order by all") == [
         ("c1", "net"),
         ("c2", "repeat"),
         ("c3", "net"),
-        ("c4", "net"),
+        ("c4", "invalid"),
         ("c5", "orphan"),
     ]
 
 
 def test_the_day_adds_up_over_campaigns(warehouse: Any) -> None:
     assert warehouse.query(
-        "select event_date, advertiser_id, campaign_id, gross_impression_count, gross_click_count, "
-        "orphan_click_count, repeat_click_count, net_click_count, conversion_count, gross_ctr_rate "
+        "select event_date, advertiser_id, campaign_id, gross_impression_count, "
+        "net_impression_count, gross_click_count, orphan_click_count, invalid_click_count, "
+        "repeat_click_count, net_click_count, conversion_count, gross_ctr_rate, ctr_rate "
         "from analytics.rpt_campaign_performance_daily "
         "order by event_date, advertiser_id nulls last, campaign_id nulls last"
     ) == [
-        (D1, "A1", "C1", 2, 3, 0, 1, 2, 0, Decimal("1.5")),
-        (D2, "A1", "C1", 2, 1, 0, 0, 1, 0, Decimal("0.5")),
-        (D2, "A1", None, 0, 0, 0, 0, 0, 2, None),
-        (D2, None, None, 0, 1, 1, 0, 0, 0, None),
+        (D1, "A1", "C1", 2, 2, 3, 0, 0, 1, 2, 0, Decimal("1.5"), Decimal(1)),
+        (D2, "A1", "C1", 2, 1, 1, 0, 1, 0, 0, 0, Decimal("0.5"), Decimal(0)),
+        (D2, "A1", None, 0, 0, 0, 0, 0, 0, 0, 2, None, None),
+        (D2, None, None, 0, 0, 1, 1, 0, 0, 0, 0, None, None),
     ]
 
 

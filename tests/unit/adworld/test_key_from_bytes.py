@@ -321,7 +321,10 @@ def _figures(reading: Reading) -> Figures:
     shown_to: Counter[str] = Counter()
     for row in impressions.values():
         moment = _moment(row["event_ts"])
-        _delivery(reading, count, "gross_impressions", row, moment)
+        row["reasons"] = _listed(row)
+        validity = "invalid_impressions" if row["reasons"] else "net_impressions"
+        for metric in ("gross_impressions", validity):
+            _delivery(reading, count, metric, row, moment)
         item = row["line_item_id"]
         shown_to[item] += 1
         day = _advertiser_date(reading, item, moment)
@@ -339,6 +342,19 @@ def _figures(reading: Reading) -> Figures:
     figures |= _others(reading)
     figures |= _auctions(reading, impressions)
     return figures
+
+
+def _listed(row: dict[str, Any]) -> list[str]:
+    """What is wrong with the client of an impression or a click, by the lists."""
+    agent = row["user_agent"].strip().lower()
+    found = {
+        "givt_prefetch": bool(row.get("is_prefetch")),
+        "givt_bot_user_agent": "googlebot" in agent or agent.startswith("curl/"),
+        "givt_data_centre": row["ip"].startswith("198.51.100."),
+        "givt_missing_user_agent": not agent,
+        "givt_impossible_user_agent": "windows nt 99" in agent,
+    }
+    return [reason for reason, holds in found.items() if holds]
 
 
 def _delivery(
@@ -370,7 +386,7 @@ def _delivery(
         {"event_date": moment.date().isoformat(), "campaign_id": item["campaign_id"]},
     ):
         count.add(metric, value, **dims)
-    if metric == "gross_impressions":
+    if metric in ("gross_impressions", "invalid_impressions", "net_impressions"):
         _times(count, metric, moment)
 
 
@@ -396,7 +412,7 @@ def _clicks(
         by_impression[row["impression_id"]].append((_moment(row["event_ts"]), click_id))
     for impression_id, group in by_impression.items():
         before: datetime | None = None
-        for moment, _ in sorted(group):
+        for moment, click_id in sorted(group):
             _times(count, "gross_clicks", moment)
             parent = impressions.get(impression_id)
             age = moment - _moment(parent["event_ts"]) if parent else None
@@ -407,6 +423,8 @@ def _clicks(
                 count.add("orphan_clicks", event_date=moment.date())
                 continue
             metric = "repeat_clicks" if repeated else "net_clicks"
+            if parent["reasons"] or _listed(clicks[click_id]):
+                metric = "invalid_clicks"
             _times(count, metric, moment)
             _times(count, "explained", moment)
             for name in (metric, "explained", "gross_clicks"):
@@ -479,11 +497,15 @@ def _viewable_rates(count: Count) -> Figures:
 
 def _rates(count: Count) -> Figures:
     figures: Figures = {}
-    for (metric, dims), clicks in list(count.sums.items()):
-        if metric == "explained":
-            impressions = count.sums.get(("gross_impressions", dims))
-            if impressions:
-                figures["gross_ctr", dims] = _text(_round(clicks / impressions))
+    for rate, above, below in (
+        ("gross_ctr", "explained", "gross_impressions"),
+        ("ctr", "net_clicks", "net_impressions"),
+        ("invalid_rate", "invalid_impressions", "gross_impressions"),
+    ):
+        for (metric, dims), part in list(count.sums.items()):
+            whole = count.sums.get((below, dims))
+            if metric == above and whole:
+                figures[rate, dims] = _text(_round(part / whole))
     return figures
 
 

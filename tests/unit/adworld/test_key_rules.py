@@ -10,6 +10,7 @@ from ingestion.adworld.key.events import (
     ClickClass,
     click_classes,
     distinct,
+    parents_of,
     with_precedence,
 )
 from ingestion.adworld.key.exact import answer, rate, rounded, text
@@ -25,15 +26,20 @@ def _ints(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def _classes(impression_ts: list[int], clicks: list[tuple[int, int, int]]) -> list[str]:
-    """Classes of clicks (number, impression, timestamp)."""
+def _classes(
+    impression_ts: list[int],
+    clicks: list[tuple[int, int, int]],
+    invalid: tuple[int, ...] = (),
+) -> list[str]:
+    """Classes of clicks (number, impression, timestamp); those at `invalid` have a verdict."""
     impressions = {
         "number": np.arange(len(impression_ts), dtype=np.int64),
         "ts": np.array(impression_ts, np.int64),
     }
     columns = [np.array(column, np.int64) for column in zip(*clicks, strict=True)]
     rows = {"number": columns[0], "impression": columns[1], "ts": columns[2]}
-    classes, _ = click_classes(rows, impressions, seed=1)
+    verdicts = np.isin(np.arange(len(clicks)), invalid)
+    classes = click_classes(rows, parents_of(rows, impressions), verdicts, seed=1)
     return [ClickClass(code).name for code in classes.tolist()]
 
 
@@ -62,6 +68,11 @@ def test_a_click_repeats_the_one_before_whatever_its_class() -> None:
     assert _classes([NOON], [(1, 0, NOON - 1), (2, 0, NOON + SECOND)]) == ["ORPHAN", "REPEAT"]
     chain = [(n, 0, NOON + n * SECOND) for n in range(3)]
     assert _classes([NOON], chain) == ["NET", "REPEAT", "REPEAT"]
+
+
+def test_an_invalid_click_is_no_repeat_and_an_orphan_is_not_invalid() -> None:
+    clicks = [(1, 0, NOON), (2, 0, NOON + SECOND), (3, 0, NOON + 2 * SECOND), (4, 9, NOON)]
+    assert _classes([NOON], clicks, invalid=(1, 3)) == ["NET", "INVALID", "REPEAT", "ORPHAN"]
 
 
 def test_clicks_on_other_impressions_do_not_repeat() -> None:

@@ -1,5 +1,5 @@
 {#
-    Gross figures. What belongs to no campaign stands in rows of its own, so that every column adds up
+    Gross and net figures side by side. What belongs to no campaign stands in rows of its own, so that every column adds up
     to the total of the day: conversions know their advertiser only (attribution comes later), orphan
     clicks know nothing.
 #}
@@ -7,10 +7,11 @@
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
     meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
-        {'input': 'adserver.impressions', 'days_after': var('max_click_age_days')},
-        {'input': 'adserver.clicks', 'days_after': 1},
-        {'input': 'adserver.conversions'},
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
+        {'input': 'adserver.impressions',
+         'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.conversions', 'days_before': 1},
         {'input': 'campaigns.line_items', 'by': 'effective_from',
          'days_before': var('late_dimension_days')},
         {'input': 'campaigns.campaigns', 'by': 'effective_from',
@@ -24,8 +25,10 @@ with delivery as (
         line_item_key,
         event_at,
         1 as impression_count,
+        case when is_invalid then 1 else 0 end as invalid_impression_count,
         0 as click_count,
         0 as orphan_click_count,
+        0 as invalid_click_count,
         0 as repeat_click_count,
         0 as net_click_count
     from {{ ref('fct_impressions') }}
@@ -36,8 +39,10 @@ with delivery as (
         line_item_key,
         event_at,
         0 as impression_count,
+        0 as invalid_impression_count,
         1 as click_count,
         case when click_class = 'orphan' then 1 else 0 end as orphan_click_count,
+        case when click_class = 'invalid' then 1 else 0 end as invalid_click_count,
         case when click_class = 'repeat' then 1 else 0 end as repeat_click_count,
         case when click_class = 'net' then 1 else 0 end as net_click_count
     from {{ ref('fct_clicks') }}
@@ -58,8 +63,10 @@ by_campaign as (
         campaigns.advertiser_key,
         line_items.campaign_key,
         sum(delivery.impression_count) as impression_count,
+        sum(delivery.invalid_impression_count) as invalid_impression_count,
         sum(delivery.click_count) as click_count,
         sum(delivery.orphan_click_count) as orphan_click_count,
+        sum(delivery.invalid_click_count) as invalid_click_count,
         sum(delivery.repeat_click_count) as repeat_click_count,
         sum(delivery.net_click_count) as net_click_count,
         0 as conversion_count
@@ -77,8 +84,10 @@ by_advertiser as (
         advertiser_key,
         cast(null as string) as campaign_key,
         0 as impression_count,
+        0 as invalid_impression_count,
         0 as click_count,
         0 as orphan_click_count,
+        0 as invalid_click_count,
         0 as repeat_click_count,
         0 as net_click_count,
         count(*) as conversion_count
@@ -98,8 +107,12 @@ performance as (
         combined.advertiser_key,
         combined.campaign_key,
         cast(sum(combined.impression_count) as bigint) as gross_impression_count,
+        cast(sum(combined.invalid_impression_count) as bigint) as invalid_impression_count,
+        cast(sum(combined.impression_count - combined.invalid_impression_count) as bigint)
+            as net_impression_count,
         cast(sum(combined.click_count) as bigint) as gross_click_count,
         cast(sum(combined.orphan_click_count) as bigint) as orphan_click_count,
+        cast(sum(combined.invalid_click_count) as bigint) as invalid_click_count,
         cast(sum(combined.repeat_click_count) as bigint) as repeat_click_count,
         cast(sum(combined.net_click_count) as bigint) as net_click_count,
         cast(sum(combined.conversion_count) as bigint) as conversion_count
@@ -118,12 +131,18 @@ report as (
         performance.campaign_key,
         campaigns.campaign_id,
         performance.gross_impression_count,
+        performance.invalid_impression_count,
+        performance.net_impression_count,
         performance.gross_click_count,
         performance.orphan_click_count,
+        performance.invalid_click_count,
         performance.repeat_click_count,
         performance.net_click_count,
         {{ rate('performance.gross_click_count - performance.orphan_click_count',
                 'performance.gross_impression_count') }} as gross_ctr_rate,
+        {{ rate('performance.net_click_count', 'performance.net_impression_count') }} as ctr_rate,
+        {{ rate('performance.invalid_impression_count', 'performance.gross_impression_count') }}
+            as invalid_rate,
         performance.conversion_count
     from performance
     left join {{ ref('dim_advertisers') }} as advertisers

@@ -3,14 +3,26 @@
     partition_by={'field': 'event_date', 'data_type': 'date'},
     cluster_by=['line_item_key', 'placement_key'],
     meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
-        {'input': 'adserver.impressions', 'days_after': var('max_click_age_days')},
-        {'input': 'adserver.clicks', 'days_after': 1},
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
+        {'input': 'adserver.impressions',
+         'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.conversions', 'days_before': 1},
     ]}
 ) }}
 
 with clicks as (
     select * from {{ ref('bv_clicks') }}
+    where {{ affected_dates('event_date') }}
+),
+
+classes as (
+    select
+        click_hk,
+        event_date,
+        click_class,
+        primary_reason_code
+    from {{ ref('bv_click_classes') }}
     where {{ affected_dates('event_date') }}
 ),
 
@@ -21,7 +33,10 @@ facts as (
         clicks.event_at,
         clicks.event_date,
         cast(extract(hour from clicks.event_at) as bigint) as event_hour,
-        clicks.click_class,
+        classes.click_class,
+        case
+            when classes.click_class = 'invalid' then classes.primary_reason_code
+        end as invalid_reason_code,
         case
             when clicks.impression_at is not null
                 then {{ hash_to_text('clicks.impression_hk') }}
@@ -39,6 +54,10 @@ facts as (
         clicks.exchange,
         clicks.experiment_arm
     from clicks
+    inner join classes
+        on
+            clicks.click_hk = classes.click_hk
+            and clicks.event_date = classes.event_date
 )
 
 select * from facts

@@ -37,6 +37,7 @@ with facts as (
         clicks.exchange,
         clicks.experiment_arm,
         clicks.click_class,
+        clicks.invalid_reason_code,
         clicks.impression_key
     from {{ ref('fct_clicks') }} as clicks
     {{ as_of(ref('dim_line_items'), 'line_items', 'line_item_key',

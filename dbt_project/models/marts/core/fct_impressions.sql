@@ -3,13 +3,23 @@
     partition_by={'field': 'event_date', 'data_type': 'date'},
     cluster_by=['line_item_key', 'placement_key'],
     meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 1, 'days_after': 1},
-        {'input': 'adserver.impressions'},
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
+        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
     ]}
 ) }}
 
 with impressions as (
     select * from {{ ref('bv_impressions') }}
+    where {{ affected_dates('event_date') }}
+),
+
+verdicts as (
+    select
+        impression_hk,
+        event_date,
+        primary_reason_code
+    from {{ ref('bv_impression_verdicts') }}
     where {{ affected_dates('event_date') }}
 ),
 
@@ -27,14 +37,22 @@ facts as (
         impressions.channel,
         impressions.country_code,
         impressions.region,
+        impressions.latitude,
+        impressions.longitude,
         impressions.device_type,
         impressions.ad_format,
         impressions.exchange,
         impressions.experiment_arm,
         impressions.has_personal_consent,
         impressions.clearing_price_micros,
-        impressions.currency_code
+        impressions.currency_code,
+        verdicts.impression_hk is not null as is_invalid,
+        verdicts.primary_reason_code as invalid_reason_code
     from impressions
+    left join verdicts
+        on
+            impressions.impression_hk = verdicts.impression_hk
+            and impressions.event_date = verdicts.event_date
 )
 
 select * from facts

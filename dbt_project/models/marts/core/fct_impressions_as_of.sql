@@ -37,7 +37,9 @@ with facts as (
         impressions.exchange,
         impressions.experiment_arm,
         impressions.clearing_price_micros,
-        impressions.currency_code
+        impressions.currency_code,
+        impressions.is_invalid,
+        impressions.invalid_reason_code
     from {{ ref('fct_impressions') }} as impressions
     {{ as_of(ref('dim_line_items'), 'line_items', 'line_item_key',
              'impressions.line_item_key', 'impressions.event_at') }}
