@@ -16,7 +16,8 @@ Names, in the order in which a run passes them:
 - pins: `pin.before_commit`, `pin.after_commit`;
 - an upgrade: `upgrade.after_table` (one table is upgraded, others are not);
 - a build: `build.after_copy`, `build.after_dbt`, `build.before_accept`, `build.after_accept`,
-  `publish.before_swap`, `publish.after_swap`.
+  `publish.before_swap`, `publish.after_swap`;
+- a close: `finance.before_period` (the lines are frozen, the period is not closed).
 """
 
 import os

@@ -157,18 +157,25 @@ def relation_sql(contract: Contract, metadata_location: str, rows: Rows = "all")
     return _select(raw_schema(contract), metadata_location, condition)
 
 
-def ops_relation_sql(table: str, metadata_location: str) -> str:
-    """A SELECT over one exact state of an `ops` table."""
-    return _select(OPS_TABLES[table].schema, metadata_location, "")
+def ops_relation_sql(table: str, metadata_location: str | None) -> str:
+    """A SELECT over one exact state of an `ops` table; None: before there was any."""
+    schema = OPS_TABLES[table].schema
+    if metadata_location is None:
+        return _no_rows(schema)
+    return _select(schema, metadata_location, "")
 
 
 def _select(schema: pa.Schema, metadata_location: str, condition: str) -> str:
     metadata = json.loads(storage_of(metadata_location).read(metadata_location))
     # DuckDB cannot scan a table that was never committed to.
     if metadata.get("current-snapshot-id") in (None, -1):
-        return f"select {projection(schema, {})} where false"
+        return _no_rows(schema)
     columns = projection(schema, columns_of(metadata))
     return f"select {columns} from iceberg_scan({_text(metadata_location)}){condition}"
+
+
+def _no_rows(schema: pa.Schema) -> str:
+    return f"select {projection(schema, {})} where false"
 
 
 def _text(value: str) -> str:

@@ -20,7 +20,7 @@ from ingestion.lake.locks import process_lock
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.lake.ops_store import OpsStore
 from ingestion.lake.pinning import Pinning
-from ingestion.lake.pins import Pin, Window
+from ingestion.lake.pins import OPS, Pin, Window
 from ingestion.lake.pointers import has_pointers
 from ingestion.lake.raw_tables import RawTables, StreamPosition, TableHead
 from ingestion.lake.registry import FileRegistry
@@ -107,6 +107,12 @@ class Lake:
         with lake_errors(self._settings):
             return self._tables.head(contract)
 
+    def heads(self) -> dict[str, int]:
+        """Where everything stands that a pin carries, named as in `Pin.heads`."""
+        with lake_errors(self._settings):
+            raw = {name: head.ingest_seq for name, head in self._tables.lasting_heads().items()}
+            return raw | {f"{OPS}.{name}": head.rows for name, head in self._ops.heads().items()}
+
     def stream_position(self, contract: Contract) -> StreamPosition:
         """The next offset of each partition of each topic that feeds a table."""
         return self.head(contract).claims.stream
@@ -161,7 +167,7 @@ class Lake:
         """Append rows to `ops.<table>`; a row whose key is there already adds nothing.
 
         Args:
-            table: `pins`, `run_ledger` or `file_registry`; `ingestion.lake.ops` has the columns.
+            table: One of `OPS_TABLES`; `ingestion.lake.ops` has the columns.
             rows: Columns that are left out are null.
 
         Returns:

@@ -82,6 +82,11 @@ def _texts(*names: str) -> list[pa.Field]:
     return [pa.field(name, pa.string()) for name in names]
 
 
+def _amounts(*names: str) -> list[pa.Field]:
+    """Money as the marts have it."""
+    return [pa.field(name, pa.decimal128(38, 9)) for name in names]
+
+
 def _numbers(*names: str) -> list[pa.Field]:
     return [pa.field(name, pa.int64()) for name in names]
 
@@ -109,8 +114,8 @@ RUN_LEDGER: Final = OpsTable(
     ),
     key=("run_id", "kind", "subject"),
 )
-"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, verify or
-alert; details is JSON text."""
+"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, verify, close
+or alert; details is JSON text."""
 
 FILE_REGISTRY: Final = OpsTable(
     name="file_registry",
@@ -126,7 +131,44 @@ FILE_REGISTRY: Final = OpsTable(
 is empty, because a content is loaded once), `repeated` (the same content again) or `failed` (whole
 file in the error archive); for those two, delivery tells arrivals of one content apart."""
 
-OPS_TABLES: Final = {table.name: table for table in (PINS, RUN_LEDGER, FILE_REGISTRY)}
+BILLING_PERIODS: Final = OpsTable(
+    name="billing_periods",
+    columns=(
+        *_texts("period", "status", "close_id", "build_id"),
+        *_numbers("pin"),
+        pa.field("closed_at", TIMESTAMP),
+        *_numbers("line_count", "adjustment_count"),
+    ),
+    key=("period", "status"),
+)
+"""One row a billing period (`2026-03`, month of the advertiser date) that was closed; status is
+`closed`. A frozen line counts only if its close_id stands here: this row is what closes."""
+
+FROZEN_LINES: Final = OpsTable(
+    name="frozen_lines",
+    columns=(
+        *_texts("close_id"),
+        *_numbers("line_number"),
+        *_texts("period", "kind", "line_item_id", "campaign_id", "advertiser_id"),
+        pa.field("advertiser_date", pa.date32()),
+        *_texts("currency_code", "base_currency_code"),
+        *_amounts("billed_amount", "billed_base_amount"),
+        *_amounts("media_cost_amount", "media_cost_base_amount"),
+    ),
+    key=("close_id", "line_number"),
+)
+"""One row a line that a close froze; kind is `line` (billed in the period) or `adjustment` (of
+earlier dates, booked in the period). Base amounts are null where no rate was known."""
+
+OPS_TABLES: Final = {
+    table.name: table for table in (PINS, RUN_LEDGER, FILE_REGISTRY, BILLING_PERIODS, FROZEN_LINES)
+}
+
+PINNED_OPS: Final = {table.name: table for table in (BILLING_PERIODS, FROZEN_LINES)}
+"""The `ops` tables that models read and people write: a pin says which of their rows a build has.
+
+They are append-only, so the number of rows is their head. Periods come first: a close writes its
+lines before its period, so whoever looks at the periods first sees the lines of all of them."""
 
 
 def new_run_id(kind: str) -> str:

@@ -13,12 +13,15 @@ from ingestion.lake.fence import Append, Fence, Outcome
 from ingestion.lake.files import DataFile, write_parquet
 from ingestion.lake.ops import (
     OPS_TABLES,
+    PINNED_OPS,
     OpsTable,
     arrow_rows,
     present_keys,
     with_keys,
 )
+from ingestion.lake.pins import OPS
 from ingestion.lake.pointers import write_pointer
+from ingestion.lake.raw_tables import TableHead, head_of
 from ingestion.lake.storage import join
 from ingestion.settings import Settings
 
@@ -44,6 +47,15 @@ class OpsStore:
     def table(self, ops: OpsTable) -> Table:
         """The table as it is now."""
         return self._catalog.load_table(ops.identifier)
+
+    def heads(self) -> dict[str, TableHead]:
+        """Where the tables stand that a pin carries, by name; their pointers are written."""
+        heads = {}
+        for name, ops in PINNED_OPS.items():
+            table = self.table(ops)
+            write_pointer(self._settings.lake_root, table)
+            heads[name] = head_of(f"{OPS}.{name}", table)
+        return heads
 
     def append(self, ops: OpsTable, rows: Iterable[Mapping[str, Any]]) -> int:
         """Add the rows whose key is not there yet.

@@ -17,6 +17,7 @@ from ingestion.lake.ops_store import OpsStore
 from ingestion.lake.pins import (
     EFFECTIVE_COLUMN,
     LAST_PIN,
+    OPS,
     Pin,
     PinnedTable,
     TableWindow,
@@ -47,10 +48,7 @@ class Pinning:
             before = last.heads() if last is not None else {}
             # Heads are read after `ops.pins`, and only ever rise, so none lies below the last pin.
             heads = self._tables.lasting_heads()
-            if last is not None and before == {
-                name: head.ingest_seq for name, head in heads.items()
-            }:
-                return last
+            own = self._ops.heads()
             pin = Pin(
                 number=last.number + 1 if last is not None else 1,
                 pinned_at=datetime.now(UTC),
@@ -63,7 +61,18 @@ class Pinning:
                     )
                     for name, head in heads.items()
                 },
+                ops={
+                    name: PinnedTable(
+                        metadata_location=head.metadata_location,
+                        snapshot_id=head.snapshot_id,
+                        from_seq=before.get(f"{OPS}.{name}", 0),
+                        to_seq=head.rows,
+                    )
+                    for name, head in own.items()
+                },
             )
+            if last is not None and before == pin.heads():
+                return last
             rows = arrow_rows(PINS, pin.rows())
             failpoint("pin.before_commit")
             return self._ops.rows_append(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -12,16 +12,19 @@ LAST_PIN: Final = "adx.last-pin"
 EFFECTIVE_COLUMN: Final = {"campaigns": "updated_at", "fx": "rate_date"}
 """By source: the business time from which a row of a table without events is in force."""
 
+OPS: Final = "ops"
+"""What rows of `ops.pins` have as source for the platform's own tables."""
+
 
 @dataclass(frozen=True)
 class PinnedTable:
-    """The state of one raw table in a pin.
+    """The state of one table in a pin.
 
     Attributes:
         metadata_location: The exact metadata file.
         snapshot_id: None for a table that was never committed to.
         from_seq: Head of the pin before; rows above it are new.
-        to_seq: Head of this pin.
+        to_seq: Head of this pin: the newest `_ingest_seq`, or the rows of an `ops` table.
     """
 
     metadata_location: str
@@ -32,21 +35,25 @@ class PinnedTable:
 
 @dataclass(frozen=True)
 class Pin:
-    """A consistent choice of one state per raw table.
+    """A consistent choice of one state per raw table, and of what people decided.
 
     Attributes:
         number: 1, 2, 3, ... in the order in which they were logged.
         pinned_at: When.
-        tables: By `<source>.<table>`.
+        tables: Raw tables by `<source>.<table>`.
+        ops: The platform's own tables that models read, by name; a pin of before there were any
+            has none, and its build sees them empty.
     """
 
     number: int
     pinned_at: datetime
     tables: Mapping[str, PinnedTable]
+    ops: Mapping[str, PinnedTable] = field(default_factory=dict)
 
     def heads(self) -> dict[str, int]:
-        """The newest `_ingest_seq` of each table."""
-        return {name: table.to_seq for name, table in self.tables.items()}
+        """The head of each table, the platform's own as `ops.<name>`."""
+        own = {f"{OPS}.{name}": table.to_seq for name, table in self.ops.items()}
+        return {name: table.to_seq for name, table in self.tables.items()} | own
 
     def to_json(self) -> str:
         """The pin as JSON text."""
@@ -55,6 +62,7 @@ class Pin:
                 "pin": self.number,
                 "pinned_at": self.pinned_at.isoformat(),
                 "tables": {name: asdict(table) for name, table in self.tables.items()},
+                "ops": {name: asdict(table) for name, table in self.ops.items()},
             }
         )
 
@@ -66,10 +74,12 @@ class Pin:
             number=values["pin"],
             pinned_at=datetime.fromisoformat(values["pinned_at"]),
             tables={name: PinnedTable(**table) for name, table in values["tables"].items()},
+            ops={name: PinnedTable(**table) for name, table in values.get("ops", {}).items()},
         )
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of `ops.pins` that log this pin."""
+        own = {f"{OPS}.{name}": table for name, table in self.ops.items()}
         return [
             {
                 "pin": self.number,
@@ -78,7 +88,7 @@ class Pin:
                 "table_name": name.partition(".")[2],
                 **asdict(table),
             }
-            for name, table in self.tables.items()
+            for name, table in (*self.tables.items(), *own.items())
         ]
 
 
@@ -92,14 +102,22 @@ def pins_of(rows: list[dict[str, Any]]) -> list[Pin]:
             number=number,
             pinned_at=found[0]["pinned_at"],
             tables={
-                f"{row['source']}.{row['table_name']}": PinnedTable(
-                    row["metadata_location"], row["snapshot_id"], row["from_seq"], row["to_seq"]
-                )
+                f"{row['source']}.{row['table_name']}": _pinned(row)
                 for row in sorted(found, key=lambda row: (row["source"], row["table_name"]))
+                if row["source"] != OPS
+            },
+            ops={
+                row["table_name"]: _pinned(row)
+                for row in sorted(found, key=lambda row: row["table_name"])
+                if row["source"] == OPS
             },
         )
         for number, found in sorted(logged.items())
     ]
+
+
+def _pinned(row: Mapping[str, Any]) -> PinnedTable:
+    return PinnedTable(row["metadata_location"], row["snapshot_id"], row["from_seq"], row["to_seq"])
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class RawTables:
 
     def head(self, contract: Contract) -> TableHead:
         """Where a table stands now."""
-        return _head(contract, self.load(contract))
+        return head_of(contract.name, self.load(contract))
 
     def lasting_heads(self) -> dict[str, TableHead]:
         """Where all tables stand, their pointers written, so that no recovery falls behind them."""
@@ -120,7 +120,7 @@ class RawTables:
         for contract in all_contracts():
             table = self.load(contract)
             write_pointer(self._settings.lake_root, table)
-            heads[contract.name] = _head(contract, table)
+            heads[contract.name] = head_of(contract.name, table)
         return heads
 
 
@@ -128,14 +128,15 @@ _TOTALS = ("records", "data-files", "files-size")
 """Totals that Iceberg keeps in the summary of each snapshot."""
 
 
-def _head(contract: Contract, table: Table) -> TableHead:
+def head_of(name: str, table: Table) -> TableHead:
+    """Where a table stands; one of the platform's own has no `_ingest_seq` and no claims."""
     claims = read_claims(table.properties)
     snapshot = table.current_snapshot()
     summary = snapshot.summary if snapshot is not None else None
     totals = summary.additional_properties if summary is not None else {}
     rows, files, size = (int(totals.get(f"total-{name}", 0)) for name in _TOTALS)
     return TableHead(
-        table=contract.name,
+        table=name,
         metadata_location=table.metadata_location,
         snapshot_id=snapshot_id_of(table),
         ingest_seq=claims.ingest_seq,

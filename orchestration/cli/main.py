@@ -11,6 +11,7 @@ from orchestration.cli import (
     demo,
     doctor,
     failed,
+    finance,
     kafka,
     land,
     servers,
@@ -70,6 +71,7 @@ land.register(app)
 app.add_typer(failed.app, name="failed", rich_help_panel="Landing")
 upgrade.register(app)
 warehouse.register(app)
+app.add_typer(finance.app, name="finance", rich_help_panel="Warehouse")
 demo.register(app)
 
 

@@ -11,7 +11,6 @@ import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from ingestion.contracts import all_contracts
 from ingestion.settings import Settings
 from ingestion.sources.drop_queue import DropQueue, Look
 from orchestration.batch import BATCH_SOURCES
@@ -84,7 +83,8 @@ def commits_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=COMMITS_SECONDS,
         default_status=_status(settings),
         description="Builds and publishes when a raw table has commits beyond the published pin, "
-        "whoever made them. The same commits are built once: a build that fails waits for news.",
+        "whoever made them, or when finance closed a period. The same commits are built once: a "
+        "build that fails waits for news.",
     )
     def new_commits(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         from ingestion.lake import Lake
@@ -96,7 +96,7 @@ def commits_sensor(settings: Settings) -> dg.SensorDefinition:
                 return dg.SkipReason(f"{job} is running")
         lake = Lake.open(settings)
         lake.ensure_tables()
-        heads = {contract.name: lake.head(contract).ingest_seq for contract in all_contracts()}
+        heads = lake.heads()
         current = Store(settings.warehouse).current()
         built = find_pin(lake, current.manifest.pin).heads() if current else {}
         new = {name: seq for name, seq in heads.items() if seq > built.get(name, 0)}

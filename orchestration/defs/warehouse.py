@@ -52,6 +52,8 @@ def operational_tables() -> list[dg.AssetSpec]:
     descriptions = {
         "pins": "Every pin of the lake: which commits each build saw first.",
         "source_loads": "Rows read, loaded and failed, a raw table and commit.",
+        "billing_periods": "Billing periods that finance closed.",
+        "frozen_lines": "The billed lines and adjustments that each close froze.",
     }
     return [
         dg.AssetSpec(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake, Pin
-from ingestion.lake.ops import OPS_TABLES
+from ingestion.lake.ops import OPS_TABLES, PINNED_OPS
 from orchestration.warehouse import ledger
 
 
@@ -35,6 +35,11 @@ def pin_lake(lake: Lake) -> Pin:
                 for name, table in pin.tables.items()
                 if table.to_seq > table.from_seq
             },
+            decided={
+                name: table.to_seq - table.from_seq
+                for name, table in pin.ops.items()
+                if table.to_seq > table.from_seq
+            },
         )
     return pin
 
@@ -57,7 +62,15 @@ def find_pin(lake: Lake, number: int) -> Pin:
     return pins[number]
 
 
-def registration(lake: Lake, pin: Pin) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Metadata files of the raw tables at the pin, and of the operational tables as of now."""
+def registration(lake: Lake, pin: Pin) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
+    """Metadata files of the raw tables and of the platform's own tables.
+
+    Those of raw tables, and of the own tables that the pin carries, are the pin's; the other own
+    tables are shown as they are now. A pin of before an own table was carried has none of it.
+    """
     raw = {name: table.metadata_location for name, table in pin.tables.items()}
-    return raw, {name: lake.ops_location(name) for name in OPS_TABLES}
+    now = {name: lake.ops_location(name) for name in OPS_TABLES if name not in PINNED_OPS}
+    pinned = {
+        name: pin.ops[name].metadata_location if name in pin.ops else None for name in PINNED_OPS
+    }
+    return raw, now | pinned

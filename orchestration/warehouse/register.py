@@ -2,6 +2,7 @@
 
 - `raw_<source>.<table>`: the good rows of a raw table as of the pin.
 - `ops.pins`, `ops.run_ledger`, `ops.file_registry`: what the platform remembers, as of now.
+- `ops.billing_periods`, `ops.frozen_lines`: what finance closed, as of the pin.
 - `ops.failed_events`: the failed rows of all raw tables, as of the pin.
 - `ops.source_loads`: a table, rows read, loaded and failed per raw table and commit. It travels
   with the copies of the file, so that a build counts the commits of its window and no others.
@@ -77,7 +78,7 @@ def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_s
 def register(
     connection: duckdb.DuckDBPyConnection,
     raw: Mapping[str, str],
-    ops: Mapping[str, str],
+    ops: Mapping[str, str | None],
     ranges: Mapping[str, tuple[int, int]],
 ) -> None:
     """Create or replace the views, and count the loads of the window.
@@ -85,7 +86,7 @@ def register(
     Args:
         connection: The file that is being built.
         raw: Metadata file of each raw table at the pin, by `<source>.<table>`.
-        ops: Metadata file of each operational table, by its name.
+        ops: Metadata file of each operational table, by its name; None for one without rows.
         ranges: `(from_seq, to_seq]` of the window, by `<source>.<table>`.
     """
     failed: list[str] = []
@@ -102,8 +103,8 @@ def register(
         from_seq, to_seq = ranges[contract.name]
         if to_seq > from_seq:
             connection.execute(_count_loads(contract, location, from_seq, to_seq))
-    for name, location in ops.items():
+    for name, metadata_location in ops.items():
         connection.execute(
-            f"create or replace view ops.{name} as {ops_relation_sql(name, location)}"
+            f"create or replace view ops.{name} as {ops_relation_sql(name, metadata_location)}"
         )
     connection.execute(f"create or replace view ops.failed_events as {' union all '.join(failed)}")

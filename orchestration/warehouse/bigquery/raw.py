@@ -4,7 +4,8 @@
 - `raw_<source>.<table>__pinned`: all rows, good and failed. With a BigLake connection it is an
   external Iceberg table on the exact metadata file of the pin, and nothing is copied. Without one
   the rows of the pin's commits are loaded into a table, those of new commits only.
-- `ops.<table>`: what the platform remembers, as of now.
+- `ops.<table>`: what the platform remembers, as of now; `ops.billing_periods` and
+  `ops.frozen_lines`, what finance closed, as of the pin.
 - `ops.failed_events`: the failed rows of all raw tables, as of the pin.
 - `ops.source_loads`: rows read, loaded and failed per raw table and commit, up to the pin.
 """
@@ -44,7 +45,7 @@ create table if not exists {name} (
 def register(
     service: Service,
     raw: Mapping[str, str],
-    ops: Mapping[str, str],
+    ops: Mapping[str, str | None],
     ranges: Mapping[str, tuple[int, int]],
 ) -> None:
     """Make tables and views show the pin, and count the loads of the window.
@@ -52,7 +53,7 @@ def register(
     Args:
         service: Where.
         raw: Metadata file of each raw table at the pin, by `<source>.<table>`.
-        ops: Metadata file of each operational table, by its name.
+        ops: Metadata file of each operational table, by its name; None for one without rows.
         ranges: `(from_seq, to_seq]` of the window, by `<source>.<table>`.
 
     Raises:
@@ -60,6 +61,8 @@ def register(
     """
     make_datasets(service)
     if service.settings.bigquery_connection:
+        for name in (name for name, location in ops.items() if location is None):
+            service.make_table("ops", name, schema_of(OPS_TABLES[name].schema))
         for statement in external_tables(service, raw, ops):
             service.run(statement)
         present = {name: _columns(location) for name, location in raw.items()}
@@ -95,7 +98,7 @@ def statements_over(
 
 
 def external_tables(
-    service: Service, raw: Mapping[str, str], ops: Mapping[str, str]
+    service: Service, raw: Mapping[str, str], ops: Mapping[str, str | None]
 ) -> Iterable[str]:
     """Statements that put external tables on exact metadata files.
 
@@ -106,7 +109,8 @@ def external_tables(
         table = service.table(contract.namespace, contract.table + PINNED)
         yield external_table(service, table, raw[contract.name])
     for name, location in ops.items():
-        yield external_table(service, service.table("ops", name), location)
+        if location is not None:
+            yield external_table(service, service.table("ops", name), location)
 
 
 def external_table(service: Service, table: str, location: str) -> str:
@@ -264,7 +268,7 @@ def _loaded(service: Service) -> dict[str, int]:
     return {str(name): int(head) for name, head in service.run("\nunion all\n".join(selects))}
 
 
-def _load_ops(service: Service, ops: Mapping[str, str]) -> None:
+def _load_ops(service: Service, ops: Mapping[str, str | None]) -> None:
     with connect(service.settings) as connection:
         for name, location in ops.items():
             schema = OPS_TABLES[name].schema

@@ -34,6 +34,17 @@ create table ops.pins (
     row_key varchar, pin bigint, pinned_at timestamptz, source varchar, table_name varchar,
     metadata_location varchar, snapshot_id bigint, from_seq bigint, to_seq bigint
 );
+create table ops.billing_periods (
+    row_key varchar, period varchar, status varchar, close_id varchar, build_id varchar, pin bigint,
+    closed_at timestamptz, line_count bigint, adjustment_count bigint
+);
+create table ops.frozen_lines (
+    row_key varchar, close_id varchar, line_number bigint, period varchar, kind varchar,
+    line_item_id varchar, campaign_id varchar, advertiser_id varchar, advertiser_date date,
+    currency_code varchar, base_currency_code varchar, billed_amount decimal(38, 9),
+    billed_base_amount decimal(38, 9), media_cost_amount decimal(38, 9),
+    media_cost_base_amount decimal(38, 9)
+);
 create table ops.source_loads (
     source varchar, table_name varchar, ingest_seq bigint, loaded_at timestamp,
     read_count bigint, loaded_count bigint, failed_count bigint, drift_count bigint
