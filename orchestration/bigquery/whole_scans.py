@@ -38,6 +38,11 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
         "fct_line_item_billing_daily",
         "a row per day and line item, not per event",
     ),
+    (
+        "model.*.fct_billing_*",
+        "fct_line_item_billing_daily",
+        "any closed month may be restated: a row per day and line item, not per event",
+    ),
 )
 """dbt's unique id, table, reason; ids and tables are patterns of the shell."""
 

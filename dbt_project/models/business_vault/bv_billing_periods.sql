@@ -7,7 +7,7 @@
 with periods as (
     select
         billing_period,
-        cast(billing_period || '-01' as date) as period_start_date,
+        {{ safe_date("billing_period || '-01'") }} as period_start_date,
         close_id,
         build_id,
         pin,

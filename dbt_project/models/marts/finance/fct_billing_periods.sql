@@ -51,8 +51,8 @@ closed as (
 month_states as (
     select
         months.billing_period,
-        cast(months.billing_period || '-01' as date) as period_start_date,
-        coalesce(cast(months.billing_period || '-01' as date) < closed.closed_to_date, false)
+        {{ safe_date("months.billing_period || '-01'") }} as period_start_date,
+        coalesce({{ safe_date("months.billing_period || '-01'") }} < closed.closed_to_date, false)
             as is_closed
     from months
     cross join closed
