@@ -679,11 +679,11 @@ _FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
 
 # Measurable: i1, i2, i3 (i4 has no interval). Viewable: i1 (0 to 1300 ms at half or more, the gap
 # is 100 ms) and i2 (large, 1000 ms at 30 % or more), not i3 (a gap of 300 ms, 800 ms at most). In
-# view: i1 400 + 800, i2 1000, i3 600 + 800. Measured rate: of all impressions; viewable rate: of
-# the measurable ones.
+# view: i1 400 + 800, i2 1000, i3 600 + 800. Measured rate: of the net impressions, all but i4;
+# viewable rate: of the measurable ones.
 _VIEWED: tuple[tuple[dict[str, str], tuple[str, str, str, str, str]], ...] = (
     *(
-        (dims, ("3", "2", "3600", "0.75", "0.666666667"))
+        (dims, ("3", "2", "3600", "1", "0.666666667"))
         for dims in (
             {},
             {"campaign_id": "C1"},
@@ -695,14 +695,14 @@ _VIEWED: tuple[tuple[dict[str, str], tuple[str, str, str, str, str]], ...] = (
             {"ad_format": "display"},
         )
     ),
-    # i1 and i2; i3 and i4.
+    # i1 and i2; i3.
     ({"event_date": _FIRST}, ("2", "2", "2200", "1", "1")),
     ({"event_date": _FIRST, "campaign_id": "C1"}, ("2", "2", "2200", "1", "1")),
-    ({"event_date": _SECOND}, ("1", "0", "1400", "0.5", "0")),
-    ({"event_date": _SECOND, "campaign_id": "C1"}, ("1", "0", "1400", "0.5", "0")),
-    # i1, i3 and i4; i2.
+    ({"event_date": _SECOND}, ("1", "0", "1400", "1", "0")),
+    ({"event_date": _SECOND, "campaign_id": "C1"}, ("1", "0", "1400", "1", "0")),
+    # i1 and i3; i2.
     *(
-        (dims, ("2", "1", "2600", "0.666666667", "0.5"))
+        (dims, ("2", "1", "2600", "1", "0.5"))
         for dims in (
             {"line_item_id": "L1"},
             {"creative_id": "R1"},

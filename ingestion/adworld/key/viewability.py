@@ -1,4 +1,4 @@
-"""Viewability: what was measurable, what was in view, and for how long.
+"""Viewability: what was measurable, what was in view, and for how long; how far videos were played.
 
 - Intervals of an impression stand in the order of their starts, then of their numbers. One that
   shows enough pixels continues the stretch before it where it starts at most 200 ms after that
@@ -20,9 +20,10 @@ from ingestion.adworld.frames import NONE, Flags, Ints
 from ingestion.adworld.key.delivery import DIMENSION_GRAINS, Delivery
 from ingestion.adworld.key.events import distinct_by, positions
 from ingestion.adworld.key.exact import Answer, answer, rate
-from ingestion.adworld.key.groups import Group, sums
+from ingestion.adworld.key.groups import Group, by_date, sums
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import FORMATS, Market
+from ingestion.adworld.traffic import VIDEO_EVENTS
 
 MAX_GAP_MS = 200
 LARGE_PIXELS = 242_500
@@ -30,6 +31,35 @@ DISPLAY_PERCENT, LARGE_PERCENT, VIDEO_PERCENT = 50, 30, 50
 DISPLAY_MS, VIDEO_MS = 1000, 2000
 
 GRAINS = ((), ("event_date",), *DIMENSION_GRAINS)
+VIDEO_GRAINS = (
+    (),
+    ("event_date",),
+    ("campaign_id",),
+    ("line_item_id",),
+    ("creative_id",),
+    ("placement_id",),
+)
+VIDEO_METRICS = dict(
+    zip(
+        VIDEO_EVENTS,
+        (
+            "video_starts",
+            "video_first_quartiles",
+            "video_midpoints",
+            "video_third_quartiles",
+            "video_completes",
+            "video_mutes",
+            "video_skips",
+        ),
+        strict=True,
+    )
+)
+VIDEO_RATES = {
+    "first_quartile": "first_quartile_rate",
+    "midpoint": "midpoint_rate",
+    "third_quartile": "third_quartile_rate",
+    "complete": "completion_rate",
+}
 
 
 @dataclass(frozen=True)
@@ -140,10 +170,11 @@ def _interval(rows: Rows, row: int) -> Interval:
 def viewability_answers(ledger: Ledger, delivery: Delivery) -> Iterator[Answer | None]:
     """Measurable and viewable impressions, their rates, and time in view."""
     verdict = viewed(delivery.impressions, ledger.stream_rows("Views"), delivery.market)
-    dimensions = delivery.dimensions()
+    net = np.flatnonzero(~delivery.invalid_impressions)
+    dimensions = {name: dim.take(net) for name, dim in delivery.dimensions().items()}
     for grain in GRAINS:
         shown, measurable, viewable, in_view = (
-            dict(sums(dimensions, grain, values.astype(np.int64)))
+            dict(sums(dimensions, grain, values[net].astype(np.int64)))
             for values in (
                 np.ones(len(verdict.measurable)),
                 verdict.measurable,
@@ -167,3 +198,25 @@ def _figures(
         yield answer("in_view_ms", dims, in_view[group])
         yield answer("measured_rate", dims, rate(measurable[group], count) or 0)
         yield answer("viewable_rate", dims, rate(viewable[group], measurable[group]) or 0)
+
+
+def video_answers(ledger: Ledger, delivery: Delivery) -> Iterator[Answer | None]:
+    """Video events by kind, and their rates over starts."""
+    delivered = ledger.stream_rows("Videos")
+    first = distinct_by(delivered, "event").first
+    rows = {column: values[first] for column, values in delivered.items()}
+    place, known = positions(rows["number"], delivery.impressions["number"])
+    counted = known & ~delivery.invalid_impressions[place]
+    of_impressions = delivery.dimensions()
+    for grain in VIDEO_GRAINS:
+        counts: dict[str, dict[Group, int]] = {}
+        for code, event in enumerate(VIDEO_EVENTS):
+            some = np.flatnonzero(counted & (rows["event"] == code))
+            dimensions = {name: dim.take(place[some]) for name, dim in of_impressions.items()}
+            dimensions["event_date"] = by_date(rows["ts"][some])
+            counts[event] = dict(sums(dimensions, grain))
+            for group, count in counts[event].items():
+                yield answer(VIDEO_METRICS[event], dict(group), count)
+        for event, metric in VIDEO_RATES.items():
+            for group, starts in counts["start"].items():
+                yield answer(metric, dict(group), rate(counts[event].get(group, 0), starts) or 0)

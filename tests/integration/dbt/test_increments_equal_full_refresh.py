@@ -736,6 +736,23 @@ def test_what_was_seen_is_known_however_late(incremented: Any) -> None:
     ]
 
 
+def test_a_video_finds_its_impression_however_late(incremented: Any) -> None:
+    """Beside a midnight; two days from the stream's impression the file's has given way to it."""
+    assert incremented.query(
+        "select event_date, video_event, impression_key is not null "
+        "from core.fct_video_events where event_date between '2023-05-01' and '2023-08-31' "
+        "order by all"
+    ) == [
+        (date(2023, 5, 14), "start", True),
+        (date(2023, 5, 16), "start", True),
+        (date(2023, 6, 14), "start", True),
+        (date(2023, 6, 16), "start", True),
+        (date(2023, 7, 11), "complete", True),
+        (date(2023, 8, 13), "start", False),
+        (date(2023, 8, 17), "start", False),
+    ]
+
+
 def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
     """L9: 1 x 4.00 / 1000. L1: 1 x 4.40 / 1000. L2: 1 x 5.123457 / 1000 x 0.90, half away."""
     assert incremented.query(

@@ -154,13 +154,13 @@ def test_what_was_in_view(warehouse: Any) -> None:
         ("i4", False, False, 0),
     ]
     assert warehouse.query(
-        "select event_date, line_item_id, impression_count, measurable_impression_count, "
+        "select event_date, line_item_id, net_impression_count, measurable_impression_count, "
         "viewable_impression_count, measured_rate, viewable_rate "
         "from analytics.rpt_viewability_daily order by all"
     ) == [
         (D1, "L1", 1, 1, 1, Decimal(1), Decimal(1)),
         (D1, "L2", 1, 1, 1, Decimal(1), Decimal(1)),
-        (D2, "L1", 2, 1, 0, Decimal("0.5"), Decimal(0)),
+        (D2, "L1", 1, 1, 0, Decimal(1), Decimal(0)),
     ]
 
 

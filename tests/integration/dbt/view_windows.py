@@ -25,7 +25,18 @@ def before(records: Any) -> list[Loads]:
                 records.impression("read-before", "2023-04-10 00:00:00", "L1"),
                 seen("read-after", "2023-04-11 00:00:00"),
                 seen("read-before", "2023-04-09 23:59:59"),
-            ]
+                records.video("starts-before", "2023-05-14 23:59:59", "start"),
+                records.video("starts-after", "2023-05-16 00:00:00", "start"),
+                records.video("file-starts-before", "2023-06-14 23:59:59", "start"),
+                records.video("file-starts-after", "2023-06-16 00:00:00", "start"),
+                records.impression("was-there", "2023-07-10 23:59:59", "L1"),
+                records.video("gives-way-before", "2023-08-13 23:59:59", "start"),
+                records.video("gives-way-after", "2023-08-17 00:00:00", "start"),
+            ],
+            "adserver.impressions": [
+                records.file_impression("gives-way-before", "2023-08-14 00:00:01", "L1"),
+                records.file_impression("gives-way-after", "2023-08-16 23:59:58", "L1"),
+            ],
         }
     ]
 
@@ -37,8 +48,15 @@ def late(records: Any) -> list[Loads]:
             "ad_events.events": [
                 records.interval("seen-after", "2023-01-11 00:00:00", 0, (0, 1000), "0.5"),
                 records.interval("seen-before", "2023-02-09 23:59:59", 0, (0, 1000), "0.5"),
+                records.impression("starts-before", "2023-05-15 00:00:00", "L1"),
+                records.impression("starts-after", "2023-05-15 23:59:59", "L1"),
+                records.video("was-there", "2023-07-11 00:00:00", "complete"),
+                records.impression("gives-way-before", "2023-08-15 00:00:00", "L2"),
+                records.impression("gives-way-after", "2023-08-15 23:59:59", "L2"),
             ],
             "adserver.impressions": [
+                records.file_impression("file-starts-before", "2023-06-15 00:00:00", "L1"),
+                records.file_impression("file-starts-after", "2023-06-15 23:59:59", "L1"),
                 records.file_impression("in-a-file", "2023-03-10 12:00:00", "L1"),
                 records.file_impression("beside", "2023-04-10 12:00:00", "L1"),
             ],

@@ -335,6 +335,7 @@ def _figures(reading: Reading) -> Figures:
         _bill(reading, billed, "CPM", (item, day, moment, 10**9))
     _clicks(reading, count, impressions, clicks, billed)
     _viewability(reading, count, impressions)
+    _videos(reading, count, impressions)
     figures = count.figures()
     figures |= _money(reading, billed, shown_to)
     figures |= _rates(count)
@@ -444,6 +445,8 @@ def _viewability(reading: Reading, count: Count, impressions: dict[str, dict[str
     for row in views.values():
         of_impression[row["impression_id"]].append(row)
     for impression_id, row in impressions.items():
+        if row["reasons"]:
+            continue
         intervals = sorted(
             of_impression[impression_id], key=lambda one: (one["start_ms"], one["sequence"])
         )
@@ -483,15 +486,50 @@ def _is_viewable(
     return False
 
 
+VIDEO_EVENTS = {
+    "start": "video_starts",
+    "first_quartile": "video_first_quartiles",
+    "midpoint": "video_midpoints",
+    "third_quartile": "video_third_quartiles",
+    "complete": "video_completes",
+    "mute": "video_mutes",
+    "skip": "video_skips",
+}
+
+
+def _videos(reading: Reading, count: Count, impressions: dict[str, dict[str, Any]]) -> None:
+    events, _, _ = _distinct(
+        _flat(reading.streams["ad_events.events"], "video"),
+        lambda row: (row["impression_id"], row["video_event"]),
+    )
+    for row in events.values():
+        parent = impressions.get(row["impression_id"])
+        if parent is None or parent["reasons"]:
+            continue
+        dims = {
+            **_owners(reading, parent["line_item_id"]),
+            "creative_id": parent["creative_id"],
+            "placement_id": parent["placement_id"],
+            "event_date": _moment(row["event_ts"]).date(),
+        }
+        dims.pop("advertiser_id")
+        _each(count, VIDEO_EVENTS[row["video_event"]], dims, tuple(dims))
+
+
 def _viewable_rates(count: Count) -> Figures:
     figures: Figures = {}
     for metric, above, below in (
-        ("measured_rate", "measurable_impressions", "gross_impressions"),
+        ("measured_rate", "measurable_impressions", "net_impressions"),
         ("viewable_rate", "viewable_impressions", "measurable_impressions"),
+        ("first_quartile_rate", "video_first_quartiles", "video_starts"),
+        ("midpoint_rate", "video_midpoints", "video_starts"),
+        ("third_quartile_rate", "video_third_quartiles", "video_starts"),
+        ("completion_rate", "video_completes", "video_starts"),
     ):
         for (name, dims), value in list(count.sums.items()):
-            if name == above:
-                figures[metric, dims] = _text(_round(value / count.sums[below, dims]))
+            whole = count.sums.get((below, dims))
+            if name == above and whole:
+                figures[metric, dims] = _text(_round(value / whole))
     return figures
 
 

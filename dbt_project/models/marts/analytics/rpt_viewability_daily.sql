@@ -1,10 +1,14 @@
-{# Counts that add up, and their rates; a rate of several rows is the quotient of their sums. #}
+{#
+    Of net impressions: counts that add up, and their rates; a rate of several rows is the quotient of
+    their sums.
+#}
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
     meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 1, 'days_after': 1},
-        {'input': 'adserver.impressions'},
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
+        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
     ]}
 ) }}
 
@@ -16,12 +20,14 @@ with viewability as (
         placement_key,
         device_type,
         ad_format,
-        count(*) as impression_count,
+        count(*) as net_impression_count,
         count(case when is_measurable then 1 end) as measurable_impression_count,
         count(case when is_viewable then 1 end) as viewable_impression_count,
         cast(sum(in_view_ms) as bigint) as in_view_ms
     from {{ ref('fct_viewability') }}
-    where {{ affected_dates('event_date') }}
+    where
+        {{ affected_dates('event_date') }}
+        and not is_invalid
     group by event_date, line_item_key, creative_key, placement_key, device_type, ad_format
 ),
 
@@ -40,11 +46,11 @@ report as (
         placements.placement_id,
         viewability.device_type,
         viewability.ad_format,
-        viewability.impression_count,
+        viewability.net_impression_count,
         viewability.measurable_impression_count,
         viewability.viewable_impression_count,
         viewability.in_view_ms,
-        {{ rate('viewability.measurable_impression_count', 'viewability.impression_count') }}
+        {{ rate('viewability.measurable_impression_count', 'viewability.net_impression_count') }}
             as measured_rate,
         {{ rate('viewability.viewable_impression_count',
                 'viewability.measurable_impression_count') }} as viewable_rate

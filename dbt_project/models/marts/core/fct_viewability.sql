@@ -3,8 +3,9 @@
     partition_by={'field': 'event_date', 'data_type': 'date'},
     cluster_by=['line_item_key', 'placement_key'],
     meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 1, 'days_after': 1},
-        {'input': 'adserver.impressions'},
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
+        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
     ]}
 ) }}
 
@@ -37,6 +38,7 @@ facts as (
         impressions.placement_key,
         impressions.device_type,
         impressions.ad_format,
+        impressions.is_invalid,
         viewability.viewability_rule,
         coalesce(viewability.interval_count, 0) as interval_count,
         coalesce(viewability.longest_stretch_ms, 0) as longest_stretch_ms,
