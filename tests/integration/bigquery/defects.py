@@ -203,7 +203,7 @@ DEFECTS = (
         "a partition predicate that an `or` opens",
         "fct_clicks",
         r"where \((event_date between [^)]*)\)",
-        r"where (\1 or click_class = 'net')",
+        r"where (\1 or click_hk is null)",
         "reads business_vault.bv_clicks without a literal predicate on event_date",
     ),
     Defect(

@@ -67,7 +67,7 @@ def test_the_first_build_gives_duckdbs_rows(story: Story) -> None:
             "bv_clicks",
             r"timestamp_diff\(([^,]+), ([^,]+), microsecond\)",
             r"timestamp_diff(\2, \1, microsecond)",
-            "click_class",
+            "is_repeat",
             id="swapped arguments of a difference",
         ),
         pytest.param(
