@@ -14,6 +14,7 @@ from orchestration.cli import (
     finance,
     kafka,
     land,
+    metrics,
     servers,
     stream,
     upgrade,
@@ -72,6 +73,7 @@ app.add_typer(failed.app, name="failed", rich_help_panel="Landing")
 upgrade.register(app)
 warehouse.register(app)
 app.add_typer(finance.app, name="finance", rich_help_panel="Warehouse")
+app.add_typer(metrics.app, name="metrics", rich_help_panel=warehouse.PANEL)
 demo.register(app)
 
 

@@ -2,11 +2,12 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +16,20 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from orchestration.warehouse.query import Answer
+
 _FILE_WIDTH = 160
 """Columns of a table that goes to a file or a pipe, whose reader can scroll."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
 
 
 def remarks() -> "Console":
@@ -116,3 +127,19 @@ def print_facts(title: str, facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         table.add_row(name.replace("_", " "), "–" if value is None else escape(str(value)))
     results().print(table)
+
+
+def print_answer(answer: "Answer", kind: Format) -> None:
+    """Print the rows of a query, and say if there are more."""
+    import csv
+
+    if kind is Format.JSON:
+        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    elif kind is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows(answer.rows)
+    else:
+        print_table(None, answer.columns, answer.rows)
+    if answer.truncated:
+        remarks().print(f"first {len(answer.rows)} rows; --limit shows more")

@@ -1,13 +1,14 @@
 """Commands of the warehouse: pin, build, publish, verify, reconcile, query, report, dbt."""
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.output import (
+    Format,
     JsonFlag,
+    print_answer,
     print_facts,
     print_json,
     print_table,
@@ -19,21 +20,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ingestion.settings import Settings
-    from orchestration.warehouse.query import Answer
     from orchestration.warehouse.verdict import Verdict
 
 PANEL = "Warehouse"
 
 Pin = Annotated[int | None, typer.Option("--pin", help="A logged pin; by default pin now.")]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build everything from nothing.")]
-
-
-class Format(StrEnum):
-    """How rows are printed."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -292,22 +284,7 @@ def query(
         text = sql
     kind = Format.JSON if as_json else output
     most = limit if limit is not None else (100 if kind is Format.TABLE else None)
-    _print_answer(run_query(load_settings(), text, limit=most, build=build), kind)
-
-
-def _print_answer(answer: "Answer", kind: Format) -> None:
-    import csv
-
-    if kind is Format.JSON:
-        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
-    elif kind is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answer.columns)
-        writer.writerows(answer.rows)
-    else:
-        print_table(None, answer.columns, answer.rows)
-    if answer.truncated:
-        remarks().print(f"first {len(answer.rows)} rows; --limit shows more")
+    print_answer(run_query(load_settings(), text, limit=most, build=build), kind)
 
 
 def report(as_json: JsonFlag = False) -> None:

@@ -28,6 +28,9 @@ _PROGRAMS = ("dbt-core", "dbt-duckdb", "dbt-bigquery", "duckdb")
 _ELSEWHERE = "ADX_DUCKDB_"
 """Variables of the profile that only say where and how DuckDB works."""
 
+PARSED = ("partial_parse.msgpack", "manifest.json", "semantic_manifest.json")
+"""What is kept of dbt's parse."""
+
 _KEPT = 4
 """Parsed projects that are kept: today's code for a few targets."""
 
@@ -37,7 +40,8 @@ class ParsedProject:
     """A parsed project on disk.
 
     Attributes:
-        folder: Holds `partial_parse.msgpack` and `manifest.json`, as dbt writes them.
+        folder: Holds `partial_parse.msgpack`, `manifest.json` and `semantic_manifest.json`, as dbt
+            writes them.
     """
 
     folder: Path
@@ -46,6 +50,11 @@ class ParsedProject:
     def manifest_file(self) -> Path:
         """The manifest for programs that are not dbt."""
         return self.folder / "manifest.json"
+
+    @property
+    def semantic_manifest_file(self) -> Path:
+        """The semantic models and metrics for MetricFlow."""
+        return self.folder / "semantic_manifest.json"
 
     @property
     def is_judged(self) -> bool:
@@ -125,7 +134,7 @@ def parsed_project(
             fresh = place / f"{folder.name}.part"
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir()
-            for name in ("partial_parse.msgpack", "manifest.json"):
+            for name in PARSED:
                 shutil.copy(written / name, fresh / name)
             fresh.rename(folder)
             _tidy(place)

@@ -4,7 +4,7 @@ import pytest
 
 from ingestion.errors import AdxError
 from ingestion.settings import Settings
-from orchestration.warehouse.parsed import Code, parsed_project
+from orchestration.warehouse.parsed import PARSED, Code, parsed_project
 
 DUCKDB = {"database": "advertisex"}
 
@@ -40,7 +40,7 @@ class Project:
 
         def parse() -> Path:
             self.parses += 1
-            for name in ("partial_parse.msgpack", "manifest.json"):
+            for name in PARSED:
                 (written / name).write_text(f"parsed {self.model.read_text()}")
             return written
 
@@ -124,7 +124,7 @@ def now(project):
     """`now()` is the project as it is now."""
 
     def parse() -> Path:
-        for name in ("partial_parse.msgpack", "manifest.json"):
+        for name in PARSED:
             (project.root / name).touch()
         return project.root
 
