@@ -21,6 +21,7 @@ from orchestration.warehouse.pin import find_pin
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
 from orchestration.warehouse.report import figures
+from orchestration.warehouse.semantic import NATIVE, Question, SemanticLayer
 from orchestration.warehouse.verify import verify
 from tests.emulated import read_table, table_names
 from tests.integration.bigquery.misbehaving import Answer, misbehaving, through
@@ -238,3 +239,26 @@ def test_every_table_is_the_one_of_duckdb(story: Story, world: LandedWorld) -> N
     comparison.close()
     assert not report.failed
     assert report.passed > 120
+
+
+def test_metrics_are_the_same_on_both_engines(story: Story, world: LandedWorld) -> None:
+    """Each metric by what it can be grouped by, one group after the other."""
+    here, there = SemanticLayer(world.settings), SemanticLayer(story.settings)
+    assert here.metrics() == there.metrics()
+    asked = 0
+    for metric in here.metrics():
+        money = ["currency"] if metric.unit == NATIVE else []
+        for group in sorted({"metric_time__day", "advertiser"} & set(metric.group_bys)):
+            question = Question([metric.name], by=[group, *money])
+            assert _answered(there, question) == _answered(here, question), question
+            asked += 1
+    assert asked > 40
+
+
+def _answered(layer: SemanticLayer, question: Question) -> list[str]:
+    """Rows as texts, in one order; ratios are doubles, so they are rounded."""
+    rows = layer.ask(question).rows
+    return sorted(
+        repr([round(cell, 9) if isinstance(cell, float) else str(cell) for cell in row])
+        for row in rows
+    )
