@@ -53,6 +53,19 @@ AGE_BANDS = ("18-24", "25-34", "35-44", "45-54", "55+")
 GENDERS = ("f", "m", "x")
 SIZES = ((300, 250), (970, 250), (728, 90), (320, 50))
 
+ATTRIBUTION_MODELS = (
+    "first",
+    "last",
+    "linear",
+    "position",
+    "time_decay",
+    "markov",
+    "shapley",
+)
+VIEW_WINDOW_HOURS = (24, 12, 48)
+CLICK_WINDOW_DAYS = (30, 7)
+"""Windows of line items, in turn; the widest are the widest that the platform reads."""
+
 HOUSES: tuple[tuple[str, str, int], ...] = (
     ("EUR", "Europe/Berlin", 1),
     ("USD", "America/New_York", 1),
@@ -119,6 +132,8 @@ class LineItem:
     first_hour: int
     last_hour: int
     price_level: int
+    view_window_hours: int
+    click_window_days: int
 
 
 @dataclass
@@ -391,6 +406,8 @@ class _Builder:
         elif campaign == GONE_CAMPAIGN:
             last = 48
         line_item_id = f"li-{index + 1:04d}"
+        view_window_hours = VIEW_WINDOW_HOURS[index % 3]
+        click_window_days = CLICK_WINDOW_DAYS[index // 2 % 2]
         updated = self.old() if self.day == 1 else self.at(self.day, 8)
         market.line_item_campaign.append(campaign)
         market.line_items.append(
@@ -406,6 +423,8 @@ class _Builder:
                 first_hour=first,
                 last_hour=last,
                 price_level=level,
+                view_window_hours=view_window_hours,
+                click_window_days=click_window_days,
             )
         )
         self.put(
@@ -425,10 +444,10 @@ class _Builder:
                 "frequency_cap_count": None if index % 2 else 5,
                 "frequency_cap_hours": None if index % 2 else 24,
                 "channel": CHANNELS[channel],
-                "conversion_types": None if index % 3 else "purchase,signup",
-                "attribution_model": "last" if index % 2 else "linear",
-                "view_window_hours": 24,
-                "click_window_days": 30,
+                "conversion_types": None if index % 3 else "purchase|signup",
+                "attribution_model": ATTRIBUTION_MODELS[index % 7],
+                "view_window_hours": view_window_hours,
+                "click_window_days": click_window_days,
                 "status": "active",
             },
             updated,
@@ -498,6 +517,7 @@ class _Builder:
         self.late_entry(day)
         self.rate_changes(day)
         self.small_changes(day)
+        self.attribution_changes(day)
         if day == 2:
             self.second_day()
         if day == 3:
@@ -541,6 +561,18 @@ class _Builder:
             self.change("line_items", key, self.at(day, 11 + 0.5 * n), **values)
         for hour, name in ((9.0, "never seen"), (15.0, f"Campaign 1, day {day}")):
             self.change("campaigns", ("cmp-001",), self.at(day, hour), name=name)
+
+    def attribution_changes(self, day: int) -> None:
+        """Windows, models and types change after noon: a touch has those of its own moment."""
+        line_items = [key for table, key in self.rows if table == "line_items"]
+        differences: tuple[Row, ...] = (
+            {"view_window_hours": 48, "click_window_days": 7, "attribution_model": "last"},
+            {"view_window_hours": 12, "click_window_days": 30, "attribution_model": "shapley"},
+            {"conversion_types": "signup|lead|install"},
+        )
+        for n, values in enumerate(differences):
+            key = line_items[(7 * day + 5 * n) % len(line_items)]
+            self.change("line_items", key, self.at(day, 13 + 0.25 * n), **values)
 
     def second_day(self) -> None:
         """A move, another pricing model, a new line item, deletions."""

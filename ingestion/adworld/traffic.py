@@ -653,10 +653,16 @@ def conversions_of(config: WorldConfig, day: int, hour: int) -> Conversions:
         )
     )
     ts, person, phone, advertiser = (np.concatenate(column) for column in zip(*found, strict=True))
-    total = len(ts)
-    kind = draw.choice(4, total, p=[0.6, 0.2, 0.15, 0.05])
+    drawn = len(ts)
+    kind = draw.choice(4, drawn, p=[0.6, 0.2, 0.15, 0.05])
     level = np.array([house[2] for house in HOUSES])[advertiser % len(HOUSES)]
-    cents = (draw.lognormal(8.3, 0.7, total) * level).astype(np.int64)
+    cents = (draw.lognormal(8.3, 0.7, drawn) * level).astype(np.int64)
+    planted = _at_bounds(config, day, hour)
+    ts, person, phone, advertiser, kind, cents = (
+        np.concatenate(both)
+        for both in zip((ts, person, phone, advertiser, kind, cents), planted, strict=True)
+    )
+    total = len(ts)
     return Conversions(
         number=numbers(IdKind.CONVERSION, day, hour, total),
         ts=ts.astype(np.int64),
@@ -668,6 +674,66 @@ def conversions_of(config: WorldConfig, day: int, hour: int) -> Conversions:
         kind=kind.astype(np.int32),
         cents=np.where(kind == 0, cents, NONE),
     )
+
+
+BOUND_HOURS = (6, 19)
+"""Hours with conversions at the bounds of attribution windows."""
+
+
+def _at_bounds(config: WorldConfig, day: int, hour: int) -> tuple[np.ndarray, ...]:
+    """Conversions exactly as long after a touch as its line item's window, and a microsecond more.
+
+    Clicks are old ones that come late, as a day has no others; a few conversions are at the moment
+    of a touch, which is none then. Moment, person, phone, advertiser, type, cents.
+    """
+    none = np.zeros(0, np.int64)
+    if hour not in BOUND_HOURS:
+        return none, none, none.astype(np.bool_), none, none, none
+    items = market_of(config).line_items
+    windows = np.array([item.view_window_hours for item in items], np.int64) * HOUR_US
+    owners = np.array([item.advertiser for item in items], np.int64)
+    parts: list[tuple[np.ndarray, ...]] = []
+    for back in sorted({item.view_window_hours for item in items} | {0}):
+        touch_day, touch_hour = day + (hour - back) // 24, (hour - back) % 24
+        if touch_day < 1:
+            continue
+        seen = batch_of(config, touch_day, touch_hour).impressions
+        window = windows[seen.line_item] if back else np.zeros(len(seen), np.int64)
+        rows = np.flatnonzero(seen.personal & (seen.agent == 0) & (window == back * HOUR_US))[:6]
+        beyond = np.arange(len(rows)) % 2 if back else np.zeros(len(rows), np.int64)
+        parts.append(
+            (
+                seen.ts[rows] + window[rows] + beyond,
+                seen.person[rows],
+                seen.phone[rows],
+                owners[seen.line_item[rows]],
+            )
+        )
+    for slot in LATE if hour == BOUND_HOURS[-1] else ():
+        batch = batch_of(config, day, slot)
+        clicks = batch.clicks
+        place = np.argsort(batch.impressions.number)
+        spot = np.searchsorted(batch.impressions.number[place], clicks.impression)
+        parent = place[spot.clip(0, len(place) - 1)]
+        days = np.array([item.click_window_days for item in items], np.int64) * DAY_US
+        moment = clicks.ts + days[batch.impressions.line_item[parent]]
+        known = batch.impressions.number[parent] == clicks.impression
+        is_past = moment < config.day_start_us(day) + DAY_US
+        rows = np.flatnonzero(known & is_past & clicks.personal & (clicks.agent == 0))
+        beyond = np.arange(len(rows)) % 2
+        parts.append(
+            (
+                moment[rows] + beyond,
+                clicks.person[rows],
+                clicks.phone[rows],
+                clicks.advertiser[rows],
+            )
+        )
+    ts, person, phone, advertiser = (np.concatenate(column) for column in zip(*parts, strict=True))
+    draw = rng(config, 40, day, hour)
+    level = np.array([house[2] for house in HOUSES])[advertiser % len(HOUSES)]
+    cents = (draw.lognormal(8.3, 0.7, len(ts)) * level).astype(np.int64)
+    return ts, person, phone, advertiser, np.zeros(len(ts), np.int64), cents
 
 
 def shifted(ts: Ints, midnight: int) -> Ints:
