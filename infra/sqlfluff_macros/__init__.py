@@ -62,6 +62,14 @@ def event_deliveries() -> list[dict[str, str]]:
     return [dict.fromkeys(names, "first"), dict.fromkeys(names, "second")]
 
 
+def attribution_models() -> list[str]:
+    """A list to loop over."""
+    return ["first", "last"]
+
+
+attribution_channels = attribution_models
+
+
 def config(*_: Any, **__: Any) -> str:
     """The config block gives no SQL."""
     return ""

@@ -5,36 +5,66 @@
 {% endmacro %}
 
 
+{# The first and the last date of the month of a date. #}
+{% macro _month_of(day) %}
+    {%- set first = modules.datetime.date.fromisoformat(day[:8] ~ '01') -%}
+    {%- set next_first = (first + modules.datetime.timedelta(days=31)).replace(day=1) -%}
+    {{ return([first.isoformat(), _shift_date(next_first.isoformat(), -1)]) }}
+{% endmacro %}
+
+
+{#
+    An interval of output dates, widened to whole months where the effect says so, and then by the days
+    that are read beyond it.
+#}
+{% macro _widened_interval(interval, unit, days_before, days_after) %}
+    {%- set start, end = interval -%}
+    {%- if unit == 'month' -%}
+        {%- set start = _month_of(start)[0] -%}
+        {%- set end = none if end is none else _month_of(end)[1] -%}
+    {%- elif unit is not none -%}
+        {{ _argument_error("a date effect is widened to a month, not to '" ~ unit ~ "'") }}
+    {%- endif -%}
+    {{ return([_shift_date(start, -days_before), none if end is none else _shift_date(end, days_after)]) }}
+{% endmacro %}
+
+
 {# Intervals [start, end] of affected dates, merged and sorted; end none is open. #}
 {% macro _affected_intervals(effects, days_before, days_after) %}
     {%- set intervals = [] -%}
     {%- set again = _window().get('again') -%}
     {%- for effect in effects -%}
-        {%- set unknown = effect.keys() | reject('in', ['input', 'by', 'days_before', 'days_after']) | list -%}
+        {%- set unknown = effect.keys() | reject('in', ['input', 'by', 'days_before', 'days_after', 'widen_to']) | list -%}
         {%- if unknown -%}
             {{ _argument_error("a date effect has no key '" ~ unknown[0] ~ "'") }}
         {%- endif -%}
         {%- set window = _window_of(effect['input']) -%}
         {%- set by = effect.get('by', 'event_date') -%}
-        {%- set before = -(effect.get('days_before', 0) + days_before) -%}
-        {%- set after = effect.get('days_after', 0) + days_after -%}
+        {%- set before = -effect.get('days_before', 0) -%}
+        {%- set after = effect.get('days_after', 0) -%}
+        {%- set found = [] -%}
         {%- if again and by == 'event_date' -%}
-            {%- do intervals.append([_shift_date(again[0], before), _shift_date(again[1], after)]) -%}
+            {%- do found.append([_shift_date(again[0], before), _shift_date(again[1], after)]) -%}
         {%- endif -%}
         {%- if window['to_seq'] <= window['from_seq'] -%}
         {%- elif by == 'event_date' -%}
             {%- for day in window['touched_dates'] -%}
-                {%- do intervals.append([_shift_date(day, before), _shift_date(day, after)]) -%}
+                {%- do found.append([_shift_date(day, before), _shift_date(day, after)]) -%}
             {%- endfor -%}
         {%- elif by == 'effective_from' -%}
             {%- if window['min_effective_date'] -%}
-                {%- do intervals.append([_shift_date(window['min_effective_date'], before), none]) -%}
+                {%- do found.append([_shift_date(window['min_effective_date'], before), none]) -%}
             {%- endif -%}
         {%- elif by == 'any' -%}
             {%- do intervals.append(['0001-01-01', none]) -%}
         {%- else -%}
             {{ _argument_error("a date effect is by event_date, effective_from or any, not '" ~ by ~ "'") }}
         {%- endif -%}
+        {%- for interval in found -%}
+            {%- do intervals.append(
+                _widened_interval(interval, effect.get('widen_to'), days_before, days_after)
+            ) -%}
+        {%- endfor -%}
     {%- endfor -%}
 
     {%- set merged = [] -%}

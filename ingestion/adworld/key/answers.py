@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.adworld.key.actions import action_answers, conversion_answers
+from ingestion.adworld.key.attribution import Attribution, attribution_answers
 from ingestion.adworld.key.auctions import Auctioned, auction_answers
 from ingestion.adworld.key.balance import balance_answers, dimension_answers
 from ingestion.adworld.key.delivery import Delivery, delivery_answers
@@ -30,6 +31,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *auction_answers(auctioned, delivery),
         *money_answers(Books(delivery, auctioned, ledger.day)),
         *conversion_answers(ledger),
+        *attribution_answers(Attribution(ledger, delivery), delivery),
         *action_answers(ledger),
         *balance_answers(ledger),
         *dimension_answers(ledger),
