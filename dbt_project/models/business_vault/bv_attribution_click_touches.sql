@@ -18,12 +18,20 @@ with conversions as (
         and user_hk is not null
 ),
 
+net as (
+    select click_hk
+    from {{ ref('bv_click_classes') }}
+    where
+        {{ affected_dates('event_date', days_before=click_days) }}
+        and click_class = 'net'
+),
+
 clicks as (
     select * from {{ ref('bv_clicks') }}
     where
         {{ affected_dates('event_date', days_before=click_days) }}
-        and click_class = 'net'
         and user_hk in (select conversions.user_hk from conversions)
+        and click_hk in (select net.click_hk from net)
 ),
 
 touches as (

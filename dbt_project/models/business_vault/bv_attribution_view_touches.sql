@@ -1,5 +1,5 @@
 {#
-    The impressions that a conversion may owe something to: of the same user id and the same
+    The valid impressions that a conversion may owe something to: of the same user id and the same
     advertiser, strictly before it, at most the view window of their line item earlier, for a
     conversion type that the line item counts. Window, types and owner are those of the impression's
     own moment. No window is wider than `max_view_window_hours`, which bounds what a build reads.
@@ -20,11 +20,18 @@ with conversions as (
         and user_hk is not null
 ),
 
+invalid as (
+    select impression_hk
+    from {{ ref('bv_impression_verdicts') }}
+    where {{ affected_dates('event_date', days_before=view_days) }}
+),
+
 impressions as (
     select * from {{ ref('bv_impressions') }}
     where
         {{ affected_dates('event_date', days_before=view_days) }}
         and user_hk in (select conversions.user_hk from conversions)
+        and impression_hk not in (select invalid.impression_hk from invalid)
 ),
 
 touches as (

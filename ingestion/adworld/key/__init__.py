@@ -2,16 +2,10 @@
 
 It is written from the definitions and shares no code with the models. `answers` puts it together;
 each module keeps one part of the definitions: `events` (what is one event), `delivery` (counts and
-<<<<<<< HEAD
 rates), `viewability` (what was in view), `auctions` (requests, bids, wins, audience), `money`
-(cost, billing, exchange rates), `actions` (conversions, product events), `organizations`
-(Crunchbase), `balance` (what was sent, loaded, failed) and `exact` (numbers as text, rounding).
-=======
-rates), `auctions` (requests, bids, wins, audience), `money` (cost, billing, exchange rates),
-`actions` (conversions, product events), `attribution` (what led to conversions),
-`organizations` (Crunchbase), `balance` (what was sent, loaded, failed) and `exact` (numbers as
-text, rounding).
->>>>>>> 46446be (Attribute conversions: touches, and the credits of five models in integers)
+(cost, billing, exchange rates), `actions` (conversions, product events), `attribution` (what led to
+conversions), `organizations` (Crunchbase), `balance` (what was sent, loaded, failed) and `exact`
+(numbers as text, rounding).
 """
 
 from ingestion.adworld.key.answers import answers, read_key, write_key

@@ -194,7 +194,7 @@ class Attribution:
         shown, clicks = delivery.impressions, delivery.clicks
         seed = delivery.config.seed
         net = np.flatnonzero(delivery.classes == ClickClass.NET)
-        valid = np.arange(len(shown["number"]))
+        valid = np.flatnonzero(~delivery.invalid_impressions)
         for rows, chosen, parents, prefix in (
             (shown, valid, valid, "imp-"),
             (clicks, net, delivery.parents[net], "clk-"),

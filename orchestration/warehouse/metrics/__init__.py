@@ -7,19 +7,13 @@ models or with the answer key.
 """
 
 from orchestration.warehouse.metrics import (
-<<<<<<< HEAD
-=======
     attribution,
->>>>>>> 46446be (Attribute conversions: touches, and the credits of five models in integers)
     auctions,
     delivery,
     money,
     organizations,
     platform,
-<<<<<<< HEAD
     viewability,
-=======
->>>>>>> 46446be (Attribute conversions: touches, and the credits of five models in integers)
 )
 from orchestration.warehouse.metrics.family import Family
 
@@ -31,10 +25,7 @@ FAMILIES: tuple[Family, ...] = (
     *money.FAMILIES,
     *organizations.FAMILIES,
     *platform.FAMILIES,
-<<<<<<< HEAD
     *viewability.FAMILIES,
-=======
     *attribution.FAMILIES,
->>>>>>> 46446be (Attribute conversions: touches, and the credits of five models in integers)
 )
 """Every family; each metric at each grain comes from one of them."""
