@@ -22,6 +22,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,63 @@ def files() -> tuple[tuple[str, bytes], ...]:
 # ---------------------------------------------------------------- the key, by hand
 
 _FIRST, _SECOND = "2026-03-01", "2026-03-02"
+
+
+def _each(
+    metric: str, dims: dict[str, str], value: str
+) -> tuple[tuple[str, dict[str, str], str], ...]:
+    """One figure at several grains of one dimension."""
+    return tuple((metric, {name: text}, value) for name, text in dims.items())
+
+
+def _halves(
+    metric: str, dims: dict[str, str], of_views: str, of_clicks: str
+) -> Iterator[tuple[str, dict[str, str], str]]:
+    """What the views of L1 have, and the clicks of L2, at the grains that tell them apart."""
+    of_l1 = {"line_item_id": "L1", "channel": "display", "touch_type": "view"}
+    of_l2 = {"line_item_id": "L2", "channel": "social", "touch_type": "click"}
+    for texts, value in ((of_l1, of_views), (of_l2, of_clicks)):
+        for names in (("line_item_id",), ("channel",), ("touch_type",), tuple(texts)[::2]):
+            if value != "0":
+                yield metric, {**dims, **{name: texts[name] for name in names}}, value
+
+
+def _attributed(
+    model: str, of_l1: str, of_l2: str, value_of_l1: str, value_of_l2: str
+) -> Iterator[tuple[str, dict[str, str], str]]:
+    """k1 (90.00 EUR) by one model: conversions and value of i1 and i3 (L1), of c1 and c3 (L2)."""
+    by_model = {"attribution_model": model}
+    whole = {"event_date": _SECOND, "advertiser_id": "A1", "campaign_id": "C1"}
+    yield "attributed_conversions", by_model, "1"
+    for name, text in {**whole, "conversion_type": "purchase"}.items():
+        yield "attributed_conversions", {**by_model, name: text}, "1"
+    yield from _halves("attributed_conversions", by_model, of_l1, of_l2)
+    euro = {"currency": "EUR"}
+    yield "attributed_value", {**by_model, **euro}, "90"
+    for name, text in whole.items():
+        yield "attributed_value", {**by_model, name: text, **euro}, "90"
+    for metric, dims, value in _halves("attributed_value", by_model, value_of_l1, value_of_l2):
+        if "touch_type" not in dims or "line_item_id" not in dims:
+            yield metric, {**dims, **euro}, value
+    # Two net clicks, both of L2.
+    if of_l2 != "0":
+        text = format(Decimal(of_l2) / 2, "f")
+        yield "cvr", {**by_model, "line_item_id": "L2"}, text
+
+
+_MARCH = {"month": "2026-03-01"}
+
+
+def _fitted(
+    model: str, display: tuple[str, str], social: tuple[str, str]
+) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Weight and share of both channels; the path began in an even second, so half a has it."""
+    for channel, (weight, share) in (("display", display), ("social", social)):
+        dims = {**_MARCH, "attribution_model": model, "channel": channel}
+        yield "channel_weight", dims, weight
+        yield "channel_share", dims, share
+        yield "channel_share_half_a", dims, share
+
 
 _FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
     # Impressions: i1 to i4. i4 is a bot's; gross figures count it.
@@ -635,6 +693,56 @@ _FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
     ("conversion_value", {"currency": "EUR"}, "90"),
     ("conversion_value", {"advertiser_id": "A1", "currency": "EUR"}, "90"),
     ("conversion_value", {"event_date": _SECOND, "currency": "EUR"}, "90"),
+    # Attribution. Touches of k1, in order: i1 (view, L1), c1 and c3 (click, L2: i2 counts as its
+    # clicks), i3 (view, L1). k2 is organic, since its only impression is invalid.
+    ("touches", {}, "4"),
+    *_each("touches", {"event_date": _SECOND, "advertiser_id": "A1", "campaign_id": "C1"}, "4"),
+    ("touches", {"conversion_type": "purchase"}, "4"),
+    *_halves("touches", {}, "2", "2"),
+    ("organic_conversions", {}, "1"),
+    *_each(
+        "organic_conversions",
+        {"event_date": _SECOND, "advertiser_id": "A1", "conversion_type": "signup"},
+        "1",
+    ),
+    # Both line items are billed by the last click: c3, of L2.
+    ("billable_conversions", {}, "1"),
+    *_each(
+        "billable_conversions",
+        {
+            "event_date": _SECOND,
+            "advertiser_id": "A1",
+            "campaign_id": "C1",
+            "conversion_type": "purchase",
+            "line_item_id": "L2",
+            "channel": "social",
+            "touch_type": "click",
+        },
+        "1",
+    ),
+    ("billable_conversions", {"line_item_id": "L2", "touch_type": "click"}, "1"),
+    # First: i1. Last: c3. Linear: a quarter each. Position: 40, 10, 10, 40 %. Ages in whole hours:
+    # 13, 12, 12, 2, so the weights of the time decay are 1017667446, 1021874889 (twice) and
+    # 1064918029, their sum is 4126335253, and the millionths 246628, 247647, 247647, 258078.
+    *_attributed("first", "1", "0", "90", "0"),
+    *_attributed("last", "0", "1", "0", "90"),
+    *_attributed("linear", "0.5", "0.5", "45", "45"),
+    *_attributed("position", "0.8", "0.2", "72", "18"),
+    *_attributed("time_decay", "0.504706", "0.495294", "45.42354", "44.57646"),
+    # Data-driven, on the one path of the month, display > social > social > display, converting.
+    # Without display nothing does; without social, one way in two goes on from display: effects 1
+    # and 1/2. By Shapley both channels have half. i1 and i3 share what display gets, c1 and c3 the
+    # rest: 333334 and 333333, 166667 and 166666.
+    *_attributed("markov", "0.666667", "0.333333", "60.00003", "29.99997"),
+    *_attributed("shapley", "0.5", "0.5", "45", "45"),
+    *_fitted("markov", ("1000000", "0.666666667"), ("500000", "0.333333333")),
+    *_fitted("shapley", ("30", "0.5"), ("30", "0.5")),
+    ("converting_paths", _MARCH, "1"),
+    ("path_conversions", _MARCH, "1"),
+    ("path_hours", _MARCH, "13"),
+    ("path_conversions", {**_MARCH, "path": "display > social > display"}, "1"),
+    ("path_hours", {**_MARCH, "path": "display > social > display"}, "13"),
+    ("path_value", {**_MARCH, "path": "display > social > display", "currency": "EUR"}, "90"),
     # Balance: 4 impressions + 5 intervals + 5 clicks on the stream; 2 conversions in 1 file;
     # nothing fails, repeats or conflicts.
     ("loaded", {"source_table": "ad_events.events"}, "14"),

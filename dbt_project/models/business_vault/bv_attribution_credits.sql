@@ -6,17 +6,22 @@
     - first: the first touch; last: the last click if there is any, else the last view;
     - linear: all alike;
     - position: 40 % the first, 40 % the last, 20 % those between alike; of two, half each;
-    - time_decay: half as much for a touch that is a week older, by whole hours (time_decay_weights).
+    - time_decay: half as much for a touch that is a week older, by whole hours (time_decay_weights);
+    - markov, shapley: the channels of the path share by what they weigh in the conversion's month
+      (bv_attribution_channel_weights), then the touches of each channel alike. Where none of them
+      weighs anything, channels share by their touches.
 
+    One conversion more changes what its whole month is credited with, so whole months are made again.
     A value is split by the credits, not by the weights again. Null where a conversion has no value.
 #}
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
-    meta={'date_effects': attribution_effects()}
+    meta={'date_effects': attribution_effects(widen_to='month')}
 ) }}
 
 {% set models = attribution_models() %}
+{% set fitted = ['markov', 'shapley'] %}
 {% set conversion = 'conversion_hk, event_date' %}
 
 with touches as (
@@ -27,7 +32,11 @@ with touches as (
         touch_number,
         touch_count,
         age_hours,
+        channel,
         conversion_value_micros,
+        row_number() over (
+            partition by {{ conversion }}, channel order by touch_number
+        ) as channel_touch_number,
         coalesce(
             max(case when touch_type = 'click' then touch_number end) over (
                 partition by {{ conversion }}
@@ -36,6 +45,86 @@ with touches as (
         ) as last_touch_number
     from {{ ref('bv_attribution_touches') }}
     where {{ affected_dates('event_date') }}
+),
+
+channel_weights as (
+    select * from {{ ref('bv_attribution_channel_weights') }}
+    where {{ affected_dates('month_start_date') }}
+),
+
+channels as (
+    select
+        touches.conversion_hk,
+        touches.event_date,
+        touches.channel,
+        count(*) as touch_count,
+        min(touches.touch_number) as first_touch_number
+    from touches
+    group by touches.conversion_hk, touches.event_date, touches.channel
+),
+
+known_channels as (
+    select
+        channels.conversion_hk,
+        channels.event_date,
+        channels.channel,
+        channels.touch_count,
+        channels.first_touch_number,
+        {%- for model in fitted %}
+        cast(sum(
+            case when channel_weights.attribution_model = '{{ model }}' then channel_weights.weight end
+        ) as bigint) as {{ model }}_known{{ ',' if not loop.last }}
+        {%- endfor %}
+    from channels
+    left join channel_weights
+        on
+            {{ date_start('channels.event_date', 'month') }} = channel_weights.month_start_date
+            and channels.channel = channel_weights.channel
+    group by
+        channels.conversion_hk,
+        channels.event_date,
+        channels.channel,
+        channels.touch_count,
+        channels.first_touch_number
+),
+
+channel_shares as (
+    select
+        known_channels.*,
+        {%- for model in fitted %}
+        case
+            when sum(known_channels.{{ model }}_known) over (partition by {{ conversion }}) > 0
+                then coalesce(known_channels.{{ model }}_known, 0)
+            else known_channels.touch_count
+        end as {{ model }}_weight{{ ',' if not loop.last }}
+        {%- endfor %}
+    from known_channels
+),
+
+channel_quotas as (
+    select
+        channel_shares.*,
+        {%- for model in fitted %}
+        {% set whole = 'cast(sum(channel_shares.' ~ model ~ '_weight) over (partition by ' ~ conversion ~ ') as bigint)' -%}
+        {{ divide_truncated('channel_shares.' ~ model ~ '_weight * 1000000', whole) }} as {{ model }}_floor,
+        mod(channel_shares.{{ model }}_weight * 1000000, nullif({{ whole }}, 0)) as {{ model }}_rest{{ ',' if not loop.last }}
+        {%- endfor %}
+    from channel_shares
+),
+
+channel_credits as (
+    select
+        channel_quotas.conversion_hk,
+        channel_quotas.event_date,
+        channel_quotas.channel,
+        channel_quotas.touch_count,
+        {%- for model in fitted %}
+        {{ largest_remainder(
+            'channel_quotas.' ~ model ~ '_floor', 'channel_quotas.' ~ model ~ '_rest', 1000000,
+            conversion, 'channel_quotas.first_touch_number'
+        ) }} as {{ model }}_credit{{ ',' if not loop.last }}
+        {%- endfor %}
+    from channel_quotas
 ),
 
 weighted as (
@@ -84,8 +173,22 @@ credits as (
         {{ largest_remainder(
             'quotas.decay_floor', 'quotas.decay_rest', 1000000, 'quotas.conversion_hk, quotas.event_date',
             'quotas.touch_number'
-        ) }} as time_decay_credit
+        ) }} as time_decay_credit,
+        {%- for model in fitted %}
+        {{ divide_truncated('channel_credits.' ~ model ~ '_credit', 'channel_credits.touch_count') }}
+        + case
+            when
+                quotas.channel_touch_number
+                <= mod(channel_credits.{{ model }}_credit, nullif(channel_credits.touch_count, 0)) then 1
+            else 0
+        end as {{ model }}_credit{{ ',' if not loop.last }}
+        {%- endfor %}
     from quotas
+    inner join channel_credits
+        on
+            quotas.conversion_hk = channel_credits.conversion_hk
+            and quotas.event_date = channel_credits.event_date
+            and quotas.channel = channel_credits.channel
 ),
 
 {# value x credit / 1,000,000 without a product beyond 64 bits: by whole units and what is left of one. #}

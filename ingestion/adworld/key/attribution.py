@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 
 from ingestion.adworld.config import DAY_US, HOUR_US
 from ingestion.adworld.frames import Ints
 from ingestion.adworld.ids import hex_texts, mix
+from ingestion.adworld.key.channels import Months, months
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass, first_loaded
 from ingestion.adworld.key.exact import Answer, answer, rate
@@ -137,6 +139,23 @@ def time_decay_shares(path: Path) -> list[Fraction]:
     return _even([decay_weight((path.ts - touch.ts) // HOUR_US) for touch in path.touches])
 
 
+def by_channel(path: Path, weights: Sequence[int]) -> list[int]:
+    """Millionths by the weights of channels: first among the channels, then among their touches."""
+    channels = [touch.channel for touch in path.touches]
+    present = list(dict.fromkeys(channels))
+    chosen = [weights[channel] for channel in present]
+    if not any(chosen):
+        chosen = [channels.count(channel) for channel in present]
+    found = [0] * len(channels)
+    for channel, total in zip(present, largest_remainders(MILLION, _even(chosen)), strict=True):
+        places = [place for place, other in enumerate(channels) if other == channel]
+        for place, part in zip(
+            places, largest_remainders(total, _even([1] * len(places))), strict=True
+        ):
+            found[place] = part
+    return found
+
+
 RULES = {
     "first": first_shares,
     "last": last_shares,
@@ -145,6 +164,11 @@ RULES = {
     "time_decay": time_decay_shares,
 }
 """The models whose shares follow from the path alone."""
+
+DATA_DRIVEN = ("markov", "shapley")
+"""The models whose shares follow from the channels' weights in the month of the conversion."""
+
+MODELS = (*RULES, *DATA_DRIVEN)
 
 
 # ---------------------------------------------------------------- touches
@@ -164,6 +188,7 @@ class Attribution:
     Attributes:
         paths: One a conversion.
         touches: Every net click and valid impression of a user id, by user and advertiser.
+        months: The paths of every month, those that convert and those that do not.
     """
 
     def __init__(self, ledger: Ledger, delivery: Delivery) -> None:
@@ -176,7 +201,6 @@ class Attribution:
         self.touches = self._touches(delivery)
         rows = first_loaded(ledger.file_rows("Conversions"))
         users = user_codes(rows).tolist()
-        self.users: list[int] = users
         self.paths = [
             self._path(user, *values)
             for user, *values in zip(
@@ -188,6 +212,44 @@ class Attribution:
                 strict=True,
             )
         ]
+        self.months = self._months()
+        self.weights = {
+            (month, model): paths.weights(model)
+            for month, paths in self.months.items()
+            for model in DATA_DRIVEN
+        }
+
+    def credits_of(self, path: Path, model: str) -> list[int]:
+        """Millionths of every touch of a path by any model."""
+        if model in RULES:
+            return credits_of(path, model)
+        return by_channel(path, self.weights[month_of(path.ts), model])
+
+    def _months(self) -> Months:
+        found = months()
+        converted: set[tuple[str, str]] = set()
+        for path in self.paths:
+            if path.touches:
+                month = month_of(path.ts)
+                channels = [touch.channel for touch in path.touches]
+                found[month].add(path.touches[0].ts, channels, converts=True)
+                converted |= {(month, touch.id) for touch in path.touches}
+        clicked = {
+            (month_of(touch.ts), touch.impression)
+            for touches in self.touches.values()
+            for touch in touches
+            if touch.is_click
+        }
+        for touches in self.touches.values():
+            nulls: dict[str, list[Touch]] = defaultdict(list)
+            for touch in touches:
+                month = month_of(touch.ts)
+                hidden = not touch.is_click and (month, touch.impression) in clicked
+                if not hidden and (month, touch.id) not in converted:
+                    nulls[month].append(touch)
+            for month, left in nulls.items():
+                found[month].add(left[0].ts, [touch.channel for touch in left], converts=False)
+        return found
 
     def _touches(self, delivery: Delivery) -> dict[tuple[int, int], list[Touch]]:
         found: dict[tuple[int, int], list[Touch]] = defaultdict(list)
@@ -240,6 +302,11 @@ class Attribution:
         return Path(ts, advertiser, name, micros, touches)
 
 
+def month_of(ts: int) -> str:
+    """First date of the UTC month of a moment."""
+    return date_text(ts // DAY_US)[:8] + "01"
+
+
 def _window(touch: Touch) -> int:
     """Microseconds that a touch counts for; the definitions' bounds are the widest."""
     if touch.is_click:
@@ -254,7 +321,7 @@ def _counts(terms: Row, kind: str) -> bool:
 
 
 def credits_of(path: Path, model: str) -> list[int]:
-    """Millionths of every touch of a path by a model."""
+    """Millionths of every touch of a path by a model of `RULES`."""
     return largest_remainders(MILLION, RULES[model](path))
 
 
@@ -309,8 +376,8 @@ def attribution_answers(attribution: Attribution, delivery: Delivery) -> Iterato
     organic_value: Sums = {}
     touched: Sums = {}
     cpa: Sums = {}
-    credited: dict[str, Sums] = {model: {} for model in RULES}
-    valued: dict[str, Sums] = {model: {} for model in RULES}
+    credited: dict[str, Sums] = {model: {} for model in MODELS}
+    valued: dict[str, Sums] = {model: {} for model in MODELS}
     with_model = tuple(("attribution_model", *grain) for grain in CREDIT_GRAINS)
     value_grains = tuple(("attribution_model", *grain, "currency") for grain in VALUE_GRAINS)
     for path in attribution.paths:
@@ -336,8 +403,8 @@ def attribution_answers(attribution: Attribution, delivery: Delivery) -> Iterato
         ]
         for text in texts:
             _add(touched, text, CREDIT_GRAINS, 1)
-        for model in RULES:
-            millionths = credits_of(path, model)
+        for model in MODELS:
+            millionths = attribution.credits_of(path, model)
             for touch, text, credit, value in zip(
                 path.touches, texts, millionths, values_of(path, millionths), strict=True
             ):
@@ -350,10 +417,12 @@ def attribution_answers(attribution: Attribution, delivery: Delivery) -> Iterato
     yield from _answers("organic_value", organic_value, MILLION)
     yield from _answers("touches", touched)
     yield from _answers("billable_conversions", cpa, MILLION)
-    for model in RULES:
+    for model in MODELS:
         yield from _answers("attributed_conversions", credited[model], MILLION)
         yield from _answers("attributed_value", valued[model], MILLION)
     yield from _rates(credited, delivery)
+    yield from _channels(attribution)
+    yield from _paths(attribution)
 
 
 def _answers(metric: str, sums: Sums, unit: int = 1) -> Iterator[Answer | None]:
@@ -373,3 +442,44 @@ def _rates(credited: dict[str, Sums], delivery: Delivery) -> Iterator[Answer | N
             if value is not None:
                 dims = {"attribution_model": model, "line_item_id": item.line_item_id}
                 yield answer("cvr", dims, value)
+
+
+def _channels(attribution: Attribution) -> Iterator[Answer | None]:
+    """What was fitted, month by month: weights, shares by all paths and by halves."""
+    for month, paths in attribution.months.items():
+        yield answer("converting_paths", {"month": month}, paths.count(converts=True))
+        yield answer("null_paths", {"month": month}, paths.count(converts=False))
+        for model in DATA_DRIVEN:
+            for suffix, half in (("", None), ("_half_a", 0), ("_half_b", 1)):
+                weights = paths.weights(model, half)
+                for channel, weight in zip(CHANNELS, weights, strict=True):
+                    dims = {"month": month, "attribution_model": model, "channel": channel}
+                    if half is None:
+                        yield answer("channel_weight", dims, weight)
+                    value = rate(weight, sum(weights))
+                    if value is not None:
+                        yield answer(f"channel_share{suffix}", dims, value)
+
+
+def _paths(attribution: Attribution) -> Iterator[Answer | None]:
+    """Conversions and values by the channels that led to them, repetitions left out."""
+    market = attribution.market
+    conversions: Sums = {}
+    hours: Sums = {}
+    value: Sums = {}
+    for path in attribution.paths:
+        if not path.touches:
+            continue
+        channels = [CHANNELS[touch.channel] for touch in path.touches]
+        texts = {
+            "month": month_of(path.ts),
+            "path": " > ".join(channel for channel, _ in groupby(channels)),
+            "currency": market.advertiser_currency[path.advertiser],
+        }
+        grains = (("month", "path"), ("month",))
+        _add(conversions, texts, grains, 1)
+        _add(hours, texts, grains, (path.ts - path.touches[0].ts) // HOUR_US)
+        _add(value, texts, (("month", "path", "currency"),), path.micros or 0)
+    yield from _answers("path_conversions", conversions)
+    yield from _answers("path_hours", hours)
+    yield from _answers("path_value", value, MILLION)

@@ -113,4 +113,61 @@ CONVERSION_RATES = Family(
     compute=_cvr,
 )
 
-FAMILIES = (CREDITS, VALUES, BILLABLE, TOUCHES, ORGANIC, ORGANIC_VALUE, CONVERSION_RATES)
+_MONTHS = {"month": "month_start_date", "attribution_model": "attribution_model"}
+
+# A row a month, model and channel: nothing is summed.
+CHANNELS = Family(
+    relation="analytics.rpt_attribution_channels_monthly",
+    measures={
+        "channel_weight": "sum(weight)",
+        "channel_share": "max(share_rate)",
+        "channel_share_half_a": "max(half_a_share_rate)",
+        "channel_share_half_b": "max(half_b_share_rate)",
+    },
+    dimensions={**_MONTHS, "channel": "channel"},
+    grains=("month,attribution_model,channel",),
+)
+
+FITTED_PATHS = Family(
+    relation="analytics.rpt_attribution_channels_monthly",
+    measures={
+        "converting_paths": "max(converting_path_count)",
+        "null_paths": "max(null_path_count)",
+    },
+    dimensions=_MONTHS,
+    grains=("month",),
+)
+
+_PATHS = "analytics.rpt_conversion_paths_monthly"
+_PATH_DIMENSIONS = {"month": "month_start_date", "path": "path", "currency": "currency_code"}
+
+PATHS = Family(
+    relation=_PATHS,
+    measures={
+        "path_conversions": "sum(conversion_count)",
+        "path_hours": "sum(hours_to_convert_sum)",
+    },
+    dimensions=_PATH_DIMENSIONS,
+    grains=("month", "month,path"),
+)
+
+PATH_VALUES = Family(
+    relation=_PATHS,
+    measures={"path_value": "sum(conversion_value_amount)"},
+    dimensions=_PATH_DIMENSIONS,
+    grains=("month,path,currency",),
+)
+
+FAMILIES = (
+    CREDITS,
+    VALUES,
+    BILLABLE,
+    TOUCHES,
+    ORGANIC,
+    ORGANIC_VALUE,
+    CONVERSION_RATES,
+    CHANNELS,
+    FITTED_PATHS,
+    PATHS,
+    PATH_VALUES,
+)

@@ -37,6 +37,9 @@ PREDICATES = {
     "from_prices": _effects(PRICES) + "{{ affected_dates('d') }}",
     "both": _effects(ORDERS, PRICES) + "{{ affected_dates('d') }}",
     "rules": _effects({"input": "shop.rules", "by": "any"}) + "{{ affected_dates('d') }}",
+    "whole_months": _effects({**ORDERS, "days_after": 26, "widen_to": "month"})
+    + "{{ affected_dates('d', days_before=1) }}",
+    "months_from_prices": _effects({**PRICES, "widen_to": "month"}) + "{{ affected_dates('d') }}",
     "no_effect": _effects() + "{{ affected_dates('d') }}",
 }
 
@@ -129,6 +132,8 @@ def test_a_window_compiles_to_literals(predicates: Any) -> None:
         "from_prices": "(d >= date '2026-03-05')",
         "both": f"({february} or {march} or d >= date '2026-03-05')",
         "rules": "true",
+        "whole_months": "(d between date '2026-01-31' and date '2026-04-30')",
+        "months_from_prices": "(d >= date '2026-03-01')",
         "no_effect": "false",
     }
 

@@ -25,6 +25,7 @@ from ingestion.adworld.exchange.hostile import hostile_records
 from ingestion.adworld.fx import shown
 from ingestion.adworld.hostile import hostile_cases
 from ingestion.contracts import load_contract
+from tests.unit.adworld.paths_from_bytes import attribution_figures
 
 Figures = dict[tuple[str, str], str]
 STREAM_TABLES = ("ad_events.events", "user_events.events")
@@ -341,6 +342,7 @@ def _figures(reading: Reading) -> Figures:
     figures |= _rates(count)
     figures |= _viewable_rates(count)
     figures |= _others(reading)
+    figures |= _attribution(reading, impressions, clicks)
     figures |= _auctions(reading, impressions)
     return figures
 
@@ -426,6 +428,7 @@ def _clicks(
             metric = "repeat_clicks" if repeated else "net_clicks"
             if parent["reasons"] or _listed(clicks[click_id]):
                 metric = "invalid_clicks"
+            clicks[click_id]["is_net"] = metric == "net_clicks"
             _times(count, metric, moment)
             _times(count, "explained", moment)
             for name in (metric, "explained", "gross_clicks"):
@@ -611,6 +614,22 @@ def _money(
         if amount:
             figures["gross_ecpm", dims] = _text(_round(amount / times * 1000))
     return figures
+
+
+ROUNDED = ("cvr", "channel_share", "channel_share_half_a", "channel_share_half_b")
+
+
+def _attribution(
+    reading: Reading, impressions: dict[str, dict[str, Any]], clicks: dict[str, dict[str, Any]]
+) -> Figures:
+    conversions, _, _ = _distinct(
+        reading.files["adserver.conversions"], lambda row: row["conversion_id"]
+    )
+    net = {click_id: row for click_id, row in clicks.items() if row.get("is_net")}
+    count = Count()
+    for metric, value, dims in attribution_figures(conversions, impressions, net, reading.versions):
+        count.add(metric, _round(value) if metric in ROUNDED else value, **dims)
+    return count.figures()
 
 
 def _others(reading: Reading) -> Figures:

@@ -5,7 +5,7 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
-    meta={'date_effects': attribution_effects()}
+    meta={'date_effects': attribution_effects(widen_to='month')}
 ) }}
 
 {% set grain = [

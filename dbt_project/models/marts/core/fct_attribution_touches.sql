@@ -3,7 +3,7 @@
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
     cluster_by=['line_item_key'],
-    meta={'date_effects': attribution_effects()}
+    meta={'date_effects': attribution_effects(widen_to='month')}
 ) }}
 
 with touches as (
