@@ -43,6 +43,26 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
         "fct_line_item_billing_daily",
         "any closed month may be restated: a row per day and line item, not per event",
     ),
+    (
+        "test.*",
+        "rpt_*_monthly",
+        "a row per month and channel, or path of channels, not per event",
+    ),
+    (
+        "test.*",
+        "bv_channel_transitions",
+        "a row per month and pair of channels, not per event",
+    ),
+    (
+        "test.*",
+        "bv_channel_sets",
+        "a row per month and set of channels, not per event",
+    ),
+    (
+        "test.*",
+        "bv_attribution_channel_weights",
+        "twelve rows per month",
+    ),
 )
 """dbt's unique id, table, reason; ids and tables are patterns of the shell."""
 

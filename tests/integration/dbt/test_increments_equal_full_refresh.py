@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from orchestration.warehouse import dbt
-from tests.integration.dbt import view_windows
+from tests.integration.dbt import attribution_windows, view_windows
 from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
@@ -215,6 +215,7 @@ def first_window(warehouse: Any, records: Any) -> None:
     )
     load_all(warehouse, before(records))
     load_all(warehouse, view_windows.before(records))
+    load_all(warehouse, attribution_windows.before(records))
     warehouse.load(
         "exchange.bids",
         [
@@ -338,6 +339,7 @@ def second_window(warehouse: Any, records: Any) -> None:
     )
     load_all(warehouse, late(records))
     load_all(warehouse, view_windows.late(records))
+    load_all(warehouse, attribution_windows.late(records))
     warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-08 12:00", "other", "L2")])
     warehouse.load(
         "adserver.impressions",
@@ -753,6 +755,30 @@ def test_a_video_finds_its_impression_however_late(incremented: Any) -> None:
     ]
 
 
+def test_what_led_to_a_conversion_is_known_however_late(incremented: Any) -> None:
+    """June: display leads to two conversions, social to one of them: effects 1 and 1/2.
+
+    July: without display one path of three converts, with it two; without social none: 1/2 and 1,
+    had the path that leads to nothing not come; with it, 1/3 and 1.
+    """
+    assert incremented.query(
+        "select conversion_id, touch_number, touch_id, age_hours, markov_credit, shapley_credit "
+        "from core.fct_attribution_touches where event_date between '2022-01-01' and '2022-12-31' "
+        "order by event_date, touch_number"
+    ) == [
+        ("chained", 1, "chain-click", 720, 10**6, 10**6),
+        ("by-click", 1, "late-click", 720, 10**6, 10**6),
+        ("june-too", 1, "june-1", 4, 10**6, 10**6),
+        ("june", 1, "june-2", 4, 666_667, 750_000),
+        ("june", 2, "june-3", 3, 333_333, 250_000),
+        ("july", 1, "july-1", 4, 250_000, 250_000),
+        ("july", 2, "july-2", 3, 750_000, 750_000),
+        ("july-too", 1, "july-3", 3, 10**6, 10**6),
+        ("widest", 1, "at-the-end", 48, 10**6, 10**6),
+        ("midnight", 1, "gives-way", 24, 10**6, 10**6),
+    ]
+
+
 def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
     """L9: 1 x 4.00 / 1000. L1: 1 x 4.40 / 1000. L2: 1 x 5.123457 / 1000 x 0.90, half away."""
     assert incremented.query(
@@ -804,6 +830,7 @@ def test_whose_a_line_item_was_and_what_it_rotated(incremented: Any) -> None:
         ("L8", "C8", "A8", 4_000_000, None, first, "2026-11-10 00:00"),
         ("L8", "C8", "A8", 4_000_000, "Advertiser A8", "2026-11-10 00:00", last),
         ("L9", "C9", "A2", 4_000_000, "Advertiser A2", "2026-07-01 08:00", last),
+        ("LW", "C1", "A1", 4_000_000, "Advertiser A1", first, last),
     ]
     assert incremented.query(
         f"select line_item_id, creative_id, weight, {stretch}"

@@ -234,3 +234,38 @@ def test_every_delivery_is_accounted_for(warehouse: Any) -> None:
         ("exchange.billing_notices", 4, 4, 0, 0),
         ("exchange.wins", 4, 4, 0, 0),
     ]
+
+
+def test_the_touches_of_the_conversion_and_their_credits(warehouse: Any) -> None:
+    """i2 counts as its clicks; k2 is organic, since its only impression is invalid."""
+    assert warehouse.query(
+        "select conversion_id, touch_number, touch_id, touch_type, age_hours, first_credit, "
+        "last_credit, linear_credit, position_credit, time_decay_credit, markov_credit, "
+        "shapley_credit from core.fct_attribution_touches order by all"
+    ) == [
+        ("k1", 1, "i1", "view", 13, 10**6, 0, 250_000, 400_000, 246_628, 333_334, 250_000),
+        ("k1", 2, "c1", "click", 12, 0, 0, 250_000, 100_000, 247_647, 166_667, 250_000),
+        ("k1", 3, "c3", "click", 12, 0, 10**6, 250_000, 100_000, 247_647, 166_666, 250_000),
+        ("k1", 4, "i3", "view", 2, 0, 0, 250_000, 400_000, 258_078, 333_333, 250_000),
+    ]
+
+
+def test_every_model_attributes_the_value_of_the_conversion(warehouse: Any) -> None:
+    """First: i1 (L1). Last: c3 (L2). Linear: half each. Position: 80 and 20 %."""
+    assert warehouse.query(
+        "select attribution_model, line_item_id, sum(conversion_count), "
+        "sum(conversion_value_amount) from analytics.rpt_attribution_daily "
+        "where attribution_model in ('first', 'last', 'linear', 'position') "
+        "and conversion_count > 0 group by all order by all"
+    ) == [
+        ("first", "L1", Decimal(1), Decimal(90)),
+        ("first", None, Decimal(1), None),
+        ("last", "L2", Decimal(1), Decimal(90)),
+        ("last", None, Decimal(1), None),
+        ("linear", "L1", Decimal("0.5"), Decimal(45)),
+        ("linear", "L2", Decimal("0.5"), Decimal(45)),
+        ("linear", None, Decimal(1), None),
+        ("position", "L1", Decimal("0.8"), Decimal(72)),
+        ("position", "L2", Decimal("0.2"), Decimal(18)),
+        ("position", None, Decimal(1), None),
+    ]
