@@ -59,7 +59,16 @@ BILLABLE = Family(
     relation=f"(select * from {_REPORT} where is_line_item_model) as billable",
     measures={"billable_conversions": "sum(credit_millionths)"},
     dimensions=_DIMENSIONS,
-    grains=("total", *_CREDIT_GRAINS),
+    grains=("advertiser_id", "campaign_id", "line_item_id", "line_item_id,touch_type"),
+    compute=_counted,
+)
+
+# The fact answers the grains that it can, so that it is proven as well: CPA is billed from it.
+BILLABLE_TOUCHES = Family(
+    relation="core.fct_attribution_touches",
+    measures={"billable_conversions": "sum(line_item_model_credit)"},
+    dimensions=_DIMENSIONS,
+    grains=("total", "event_date", "channel", "touch_type", "conversion_type"),
     compute=_counted,
 )
 
@@ -162,6 +171,7 @@ FAMILIES = (
     CREDITS,
     VALUES,
     BILLABLE,
+    BILLABLE_TOUCHES,
     TOUCHES,
     ORGANIC,
     ORGANIC_VALUE,
