@@ -23,6 +23,7 @@
 {% set channels = attribution_channels() %}
 {% set states = ['start'] + channels %}
 {% set ends = ['conversion', 'null'] %}
+{% set names = {'start': '(start)', 'conversion': '(conversion)', 'null': '(null)'} %}
 
 with transitions as (
     select * from {{ ref('bv_channel_transitions') }}
@@ -35,38 +36,49 @@ sets as (
 ),
 
 samples as (
-    select 'all' as sample, 0 as half
+    select
+        'all' as sample,
+        0 as half
     union all
-    select 'all' as sample, 1 as half
+    select
+        'all' as sample,
+        1 as half
     union all
-    select 'half_a' as sample, 0 as half
+    select
+        'half_a' as sample,
+        0 as half
     union all
-    select 'half_b' as sample, 1 as half
+    select
+        'half_b' as sample,
+        1 as half
 ),
 
 channels as (
     {%- for channel in channels %}
-    select '{{ channel }}' as channel{{ ' union all' if not loop.last }}
+    select '{{ channel }}' as channel
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 ),
 
 flows as (
     select
-        transitions.month_start_date,
-        samples.sample,
         {%- for state in states %}
         {%- for target in channels + ends %}
         cast(sum(
             case
                 when
-                    transitions.from_channel = '{{ '(start)' if state == 'start' else state }}'
-                    and transitions.to_channel = '{{ '(' ~ target ~ ')' if target in ends else target }}'
+                    transitions.from_channel = '{{ names.get(state, state) }}'
+                    and transitions.to_channel = '{{ names.get(target, target) }}'
                     then transitions.transition_count
                 else 0
             end
-        ) as bigint) as {{ state }}_{{ target }}{{ ',' if not loop.last }}
-        {%- endfor %}{{ ',' if not loop.last }}
+        ) as bigint) as {{ state }}_{{ target }},
         {%- endfor %}
+        {%- endfor %}
+        transitions.month_start_date,
+        samples.sample
     from transitions
     inner join samples on transitions.half = samples.half
     group by transitions.month_start_date, samples.sample
@@ -81,9 +93,6 @@ removals as (
 
 chains as (
     select
-        flows.month_start_date,
-        flows.sample,
-        removals.removed,
         {%- for state in states %}
         {%- for channel in channels %}
         case when removals.removed = '{{ channel }}' then 0 else flows.{{ state }}_{{ channel }} end
@@ -96,8 +105,11 @@ chains as (
             when '{{ channel }}' then flows.{{ state }}_{{ channel }}
             {%- endfor %}
             else 0
-        end as {{ state }}_null{{ ',' if not loop.last }}
+        end as {{ state }}_null,
         {%- endfor %}
+        flows.month_start_date,
+        flows.sample,
+        removals.removed
     from flows
     cross join removals
 ),
@@ -109,29 +121,30 @@ chains as (
 
 through_{{ gone }} as (
     select
-        {{ before }}.*,
         {%- for state in ['start'] + left %}
         {{ before }}.{{ state }}_{{ gone }} / nullif(
-            {%- for target in left + ends %}
-            {{ before }}.{{ gone }}_{{ target }}{{ ' +' if not loop.last }}
+            {{ before }}.{{ gone }}_conversion + {{ before }}.{{ gone }}_null
+            {%- for target in left %}
+            + {{ before }}.{{ gone }}_{{ target }}
             {%- endfor %},
             0
-        ) as {{ state }}_through{{ ',' if not loop.last }}
+        ) as {{ state }}_through,
         {%- endfor %}
+        {{ before }}.*
     from {{ before }}
 ),
 
 without_{{ gone }} as (
     select
-        month_start_date,
-        sample,
-        removed,
         {%- for state in ['start'] + left %}
         {%- for target in left + ends %}
         {{ state }}_{{ target }} + coalesce({{ state }}_through, 0) * {{ gone }}_{{ target }}
-            as {{ state }}_{{ target }}{{ ',' if not loop.last }}
-        {%- endfor %}{{ ',' if not loop.last }}
+            as {{ state }}_{{ target }},
         {%- endfor %}
+        {%- endfor %}
+        month_start_date,
+        sample,
+        removed
     from through_{{ gone }}
 ),
 {%- endfor %}
@@ -193,13 +206,13 @@ weights as (
 
 by_sample as (
     select
-        month_start_date,
-        attribution_model,
-        channel,
         {%- for sample in ['all', 'half_a', 'half_b'] %}
         cast(sum(case when sample = '{{ sample }}' then weight else 0 end) as bigint)
-            as {{ sample }}_weight{{ ',' if not loop.last }}
+            as {{ sample }}_weight,
         {%- endfor %}
+        month_start_date,
+        attribution_model,
+        channel
     from weights
     group by month_start_date, attribution_model, channel
 ),

@@ -36,7 +36,9 @@ clicks as (
 
 touches as (
     select
-        {{ hash_key(['conversions.conversion_id', "'click'", 'clicks.click_id']) }} as attribution_touch_hk,
+        {{ hash_key([
+            'conversions.conversion_id', "'click'", 'clicks.click_id'
+        ]) }} as attribution_touch_hk,
         conversions.conversion_hk,
         conversions.conversion_id,
         conversions.event_at as conversion_at,
@@ -72,7 +74,9 @@ touches as (
         <= least(versions.click_window_days, {{ click_days }}) * 86400000000
         and (
             versions.conversion_types is null
-            or {{ list_has(split_text('versions.conversion_types', '|'), 'conversions.conversion_type') }}
+            or {{ list_has(
+                split_text('versions.conversion_types', '|'), 'conversions.conversion_type'
+            ) }}
         )
 )
 

@@ -65,16 +65,18 @@ channels as (
 
 known_channels as (
     select
+        {%- for model in fitted %}
+        cast(sum(
+            case
+                when channel_weights.attribution_model = '{{ model }}' then channel_weights.weight
+            end
+        ) as bigint) as {{ model }}_known,
+        {%- endfor %}
         channels.conversion_hk,
         channels.event_date,
         channels.channel,
         channels.touch_count,
-        channels.first_touch_number,
-        {%- for model in fitted %}
-        cast(sum(
-            case when channel_weights.attribution_model = '{{ model }}' then channel_weights.weight end
-        ) as bigint) as {{ model }}_known{{ ',' if not loop.last }}
-        {%- endfor %}
+        channels.first_touch_number
     from channels
     left join channel_weights
         on
@@ -90,40 +92,53 @@ known_channels as (
 
 channel_shares as (
     select
-        known_channels.*,
         {%- for model in fitted %}
         case
             when sum(known_channels.{{ model }}_known) over (partition by {{ conversion }}) > 0
                 then coalesce(known_channels.{{ model }}_known, 0)
             else known_channels.touch_count
-        end as {{ model }}_weight{{ ',' if not loop.last }}
+        end as {{ model }}_weight,
         {%- endfor %}
+        known_channels.*
     from known_channels
+),
+
+channel_sums as (
+    select
+        {%- for model in fitted %}
+        channel_shares.{{ model }}_weight * 1000000 as {{ model }}_parts,
+        cast(
+            sum(channel_shares.{{ model }}_weight) over (partition by {{ conversion }}) as bigint
+        ) as {{ model }}_sum,
+        {%- endfor %}
+        channel_shares.*
+    from channel_shares
 ),
 
 channel_quotas as (
     select
-        channel_shares.*,
         {%- for model in fitted %}
-        {% set whole = 'cast(sum(channel_shares.' ~ model ~ '_weight) over (partition by ' ~ conversion ~ ') as bigint)' -%}
-        {{ divide_truncated('channel_shares.' ~ model ~ '_weight * 1000000', whole) }} as {{ model }}_floor,
-        mod(channel_shares.{{ model }}_weight * 1000000, nullif({{ whole }}, 0)) as {{ model }}_rest{{ ',' if not loop.last }}
+        {{ divide_truncated('channel_sums.' ~ model ~ '_parts', 'channel_sums.' ~ model ~ '_sum') }}
+            as {{ model }}_floor,
+        mod(channel_sums.{{ model }}_parts, nullif(channel_sums.{{ model }}_sum, 0))
+            as {{ model }}_rest,
         {%- endfor %}
-    from channel_shares
+        channel_sums.*
+    from channel_sums
 ),
 
 channel_credits as (
     select
-        channel_quotas.conversion_hk,
-        channel_quotas.event_date,
-        channel_quotas.channel,
-        channel_quotas.touch_count,
         {%- for model in fitted %}
         {{ largest_remainder(
             'channel_quotas.' ~ model ~ '_floor', 'channel_quotas.' ~ model ~ '_rest', 1000000,
             conversion, 'channel_quotas.first_touch_number'
-        ) }} as {{ model }}_credit{{ ',' if not loop.last }}
+        ) }} as {{ model }}_credit,
         {%- endfor %}
+        channel_quotas.conversion_hk,
+        channel_quotas.event_date,
+        channel_quotas.channel,
+        channel_quotas.touch_count
     from channel_quotas
 ),
 
@@ -158,7 +173,10 @@ credits as (
         quotas.conversion_value_micros,
         cast(case when quotas.touch_number = 1 then 1000000 else 0 end as bigint) as first_credit,
         cast(
-            case when quotas.touch_number = quotas.last_touch_number then 1000000 else 0 end as bigint
+            case
+                when quotas.touch_number = quotas.last_touch_number then 1000000
+                else 0
+            end as bigint
         ) as last_credit,
         {# All remainders are equal, so the first touches get one more. #}
         quotas.linear_floor
@@ -170,19 +188,22 @@ credits as (
             when quotas.touch_number - 1 <= quotas.between_left then quotas.between_floor + 1
             else quotas.between_floor
         end as position_credit,
-        {{ largest_remainder(
-            'quotas.decay_floor', 'quotas.decay_rest', 1000000, 'quotas.conversion_hk, quotas.event_date',
-            'quotas.touch_number'
-        ) }} as time_decay_credit,
         {%- for model in fitted %}
-        {{ divide_truncated('channel_credits.' ~ model ~ '_credit', 'channel_credits.touch_count') }}
+        {{ divide_truncated(
+            'channel_credits.' ~ model ~ '_credit', 'channel_credits.touch_count'
+        ) }}
         + case
             when
                 quotas.channel_touch_number
-                <= mod(channel_credits.{{ model }}_credit, nullif(channel_credits.touch_count, 0)) then 1
+                <= mod(channel_credits.{{ model }}_credit, nullif(channel_credits.touch_count, 0))
+                then 1
             else 0
-        end as {{ model }}_credit{{ ',' if not loop.last }}
+        end as {{ model }}_credit,
         {%- endfor %}
+        {{ largest_remainder(
+            'quotas.decay_floor', 'quotas.decay_rest', 1000000,
+            'quotas.conversion_hk, quotas.event_date', 'quotas.touch_number'
+        ) }} as time_decay_credit
     from quotas
     inner join channel_credits
         on
@@ -191,27 +212,24 @@ credits as (
             and quotas.channel = channel_credits.channel
 ),
 
-{# value x credit / 1,000,000 without a product beyond 64 bits: by whole units and what is left of one. #}
+{# value x credit / 1,000,000 without a product beyond 64 bits: whole units, and what is left. #}
 value_quotas as (
     select
-        credits.*,
         {%- for model in models %}
-        {{ divide_truncated('credits.conversion_value_micros', 1000000) }} * credits.{{ model }}_credit
+        {{ divide_truncated('credits.conversion_value_micros', 1000000) }}
+        * credits.{{ model }}_credit
         + {{ divide_truncated(
             'mod(credits.conversion_value_micros, 1000000) * credits.' ~ model ~ '_credit', 1000000
         ) }} as {{ model }}_floor,
         mod(mod(credits.conversion_value_micros, 1000000) * credits.{{ model }}_credit, 1000000)
-            as {{ model }}_rest{{ ',' if not loop.last }}
+            as {{ model }}_rest,
         {%- endfor %}
+        credits.*
     from credits
 ),
 
 valued as (
     select
-        value_quotas.attribution_touch_hk,
-        value_quotas.conversion_hk,
-        value_quotas.event_date,
-        value_quotas.touch_number,
         {%- for model in models %}
         value_quotas.{{ model }}_credit,
         {%- endfor %}
@@ -220,8 +238,12 @@ valued as (
             'value_quotas.' ~ model ~ '_floor', 'value_quotas.' ~ model ~ '_rest',
             'value_quotas.conversion_value_micros',
             'value_quotas.conversion_hk, value_quotas.event_date', 'value_quotas.touch_number'
-        ) }} as {{ model }}_value_micros{{ ',' if not loop.last }}
+        ) }} as {{ model }}_value_micros,
         {%- endfor %}
+        value_quotas.attribution_touch_hk,
+        value_quotas.conversion_hk,
+        value_quotas.event_date,
+        value_quotas.touch_number
     from value_quotas
 )
 

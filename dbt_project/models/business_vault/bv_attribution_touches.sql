@@ -9,27 +9,6 @@
     meta={'date_effects': attribution_effects()}
 ) }}
 
-{% set shared = [
-    'attribution_touch_hk',
-    'conversion_hk',
-    'conversion_id',
-    'conversion_at',
-    'event_date',
-    'advertiser_hk',
-    'user_hk',
-    'conversion_type',
-    'conversion_value_micros',
-    'currency_code',
-    'impression_hk',
-    'touch_at',
-    'line_item_hk',
-    'campaign_hk',
-    'creative_hk',
-    'placement_hk',
-    'channel',
-    'attribution_model',
-] %}
-
 with clicks as (
     select * from {{ ref('bv_attribution_click_touches') }}
     where {{ affected_dates('event_date') }}
@@ -45,18 +24,48 @@ touches as (
         'click' as touch_type,
         clicks.click_hk as touch_hk,
         clicks.click_id as touch_id,
-        {%- for column in shared %}
-        clicks.{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        clicks.attribution_touch_hk,
+        clicks.conversion_hk,
+        clicks.conversion_id,
+        clicks.conversion_at,
+        clicks.event_date,
+        clicks.advertiser_hk,
+        clicks.user_hk,
+        clicks.conversion_type,
+        clicks.conversion_value_micros,
+        clicks.currency_code,
+        clicks.impression_hk,
+        clicks.touch_at,
+        clicks.line_item_hk,
+        clicks.campaign_hk,
+        clicks.creative_hk,
+        clicks.placement_hk,
+        clicks.channel,
+        clicks.attribution_model
     from clicks
     union all
     select
         'view' as touch_type,
         views.impression_hk as touch_hk,
         views.impression_id as touch_id,
-        {%- for column in shared %}
-        views.{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        views.attribution_touch_hk,
+        views.conversion_hk,
+        views.conversion_id,
+        views.conversion_at,
+        views.event_date,
+        views.advertiser_hk,
+        views.user_hk,
+        views.conversion_type,
+        views.conversion_value_micros,
+        views.currency_code,
+        views.impression_hk,
+        views.touch_at,
+        views.line_item_hk,
+        views.campaign_hk,
+        views.creative_hk,
+        views.placement_hk,
+        views.channel,
+        views.attribution_model
     from views
     where
         not exists (
@@ -69,7 +78,7 @@ touches as (
         )
 ),
 
-{# An id with conversions days apart is an id conflict that slipped in: each has a path of its own. #}
+{# Conversions of one id days apart are an id conflict that slipped in: each has its own path. #}
 numbered as (
     select
         touches.*,

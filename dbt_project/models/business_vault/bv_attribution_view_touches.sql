@@ -36,7 +36,9 @@ impressions as (
 
 touches as (
     select
-        {{ hash_key(['conversions.conversion_id', "'view'", 'impressions.impression_id']) }} as attribution_touch_hk,
+        {{ hash_key([
+            'conversions.conversion_id', "'view'", 'impressions.impression_id'
+        ]) }} as attribution_touch_hk,
         conversions.conversion_hk,
         conversions.conversion_id,
         conversions.event_at as conversion_at,
@@ -71,7 +73,9 @@ touches as (
         <= least(versions.view_window_hours, {{ var('max_view_window_hours') }}) * 3600000000
         and (
             versions.conversion_types is null
-            or {{ list_has(split_text('versions.conversion_types', '|'), 'conversions.conversion_type') }}
+            or {{ list_has(
+                split_text('versions.conversion_types', '|'), 'conversions.conversion_type'
+            ) }}
         )
 )
 

@@ -12,12 +12,12 @@
 
 with paths as (
     select
+        {%- for channel in channels %}
+        max(case when channel = '{{ channel }}' then 1 else 0 end) as has_{{ channel }},
+        {%- endfor %}
         conversion_hk,
         {{ date_start('event_date', 'month') }} as month_start_date,
-        mod({{ elapsed("timestamp '1970-01-01 00:00:00'", 'min(touch_at)', 'second') }}, 2) as half,
-        {%- for channel in channels %}
-        max(case when channel = '{{ channel }}' then 1 else 0 end) as has_{{ channel }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        mod({{ elapsed("timestamp '1970-01-01 00:00:00'", 'min(touch_at)', 'second') }}, 2) as half
     from {{ ref('bv_attribution_touches') }}
     where
         {{ affected_dates('event_date') }}
@@ -34,7 +34,12 @@ sets as (
         {%- endfor %}
         count(*) as conversion_count
     from paths
-    group by month_start_date, half{% for channel in channels %}, has_{{ channel }}{% endfor %}
+    group by
+        {%- for channel in channels %}
+        has_{{ channel }},
+        {%- endfor %}
+        month_start_date,
+        half
 )
 
 select * from sets

@@ -17,6 +17,7 @@
 ) }}
 
 {% set path = 'path_hk, advertiser_hk, month_start_date, is_converting' %}
+{% set first_touch_at = 'min(touches.touch_at) over (partition by ' ~ path ~ ')' %}
 
 with converting as (
     select
@@ -66,7 +67,7 @@ converted as (
     from converting
 ),
 
-nulls as (
+null_touches as (
     select channel_touches.*
     from channel_touches
     left join clicked
@@ -98,7 +99,7 @@ touches as (
         touch_id,
         touch_at,
         channel
-    from nulls
+    from null_touches
 ),
 
 steps as (
@@ -110,10 +111,7 @@ steps as (
         lead(touches.channel) over (
             partition by {{ path }} order by touches.touch_at, touches.touch_id, touches.touch_type
         ) as next_channel,
-        mod({{ elapsed(
-            "timestamp '1970-01-01 00:00:00'", 'min(touches.touch_at) over (partition by ' ~ path ~ ')',
-            'second'
-        ) }}, 2) as half
+        mod({{ elapsed("timestamp '1970-01-01 00:00:00'", first_touch_at, 'second') }}, 2) as half
     from touches
 ),
 

@@ -63,7 +63,8 @@ versions as (
             line_items.campaign_id = campaigns.business_key
             and line_items.as_of_from < campaigns.valid_to
             and line_items.valid_to > campaigns.as_of_from
-    where greatest(line_items.as_of_from, campaigns.as_of_from)
+    where
+        greatest(line_items.as_of_from, campaigns.as_of_from)
         < least(line_items.valid_to, campaigns.valid_to)
 )
 

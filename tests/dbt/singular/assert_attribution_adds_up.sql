@@ -1,6 +1,6 @@
 -- On the dates that this build touches, for every model: the credits of a conversion are a million
--- millionths, its touches share its value to the micro-unit, and what is attributed or organic is all
--- conversions and all their value.
+-- millionths, its touches share its value to the micro-unit, and what is attributed or organic is
+-- all conversions and all their value.
 {%- set conversions = 'adserver.conversions' %}
 
 with credits as (

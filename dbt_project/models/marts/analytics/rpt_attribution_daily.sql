@@ -32,18 +32,23 @@ conversions as (
 
 models as (
     {%- for model in attribution_models() %}
-    select '{{ model }}' as attribution_model{{ ' union all' if not loop.last }}
+    select '{{ model }}' as attribution_model
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
     {%- endfor %}
 ),
 
 attributed as (
     select
-        {{ grain | join(',\n        ') }},
-        count(*) as touch_count,
         {%- for model in attribution_models() %}
         cast(sum({{ model }}_credit) as bigint) as {{ model }}_credit,
-        cast(sum({{ model }}_value_micros) as bigint) as {{ model }}_value_micros{{ ',' if not loop.last }}
+        cast(sum({{ model }}_value_micros) as bigint) as {{ model }}_value_micros,
         {%- endfor %}
+        {%- for column in grain %}
+        {{ column }},
+        {%- endfor %}
+        count(*) as touch_count
     from touches
     group by {{ grain | join(', ') }}
 ),

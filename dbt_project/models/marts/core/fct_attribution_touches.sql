@@ -40,15 +40,15 @@ facts as (
         {{ hash_to_text('touches.placement_hk') }} as placement_key,
         touches.channel,
         touches.attribution_model as line_item_model,
+        {%- for model in attribution_models() %}
+        credits.{{ model }}_credit,
+        credits.{{ model }}_value_micros,
+        {%- endfor %}
         case touches.attribution_model
             {%- for model in attribution_models() %}
             when '{{ model }}' then credits.{{ model }}_credit
             {%- endfor %}
-        end as line_item_model_credit,
-        {%- for model in attribution_models() %}
-        credits.{{ model }}_credit,
-        credits.{{ model }}_value_micros{{ ',' if not loop.last }}
-        {%- endfor %}
+        end as line_item_model_credit
     from touches
     inner join credits
         on
