@@ -14,7 +14,8 @@ Relation = tuple[str, str]
 
 
 def _lines() -> Iterator[str]:
-    for drawing in re.findall(r"```mermaid\n(.*?)```", PAGE.read_text(), re.DOTALL):
+    section = PAGE.read_text().partition("\n## The vault\n")[2].partition("\n## ")[0]
+    for drawing in re.findall(r"```mermaid\n(.*?)```", section, re.DOTALL):
         yield from (line.strip() for line in drawing.splitlines())
 
 
