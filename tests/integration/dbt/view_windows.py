@@ -51,8 +51,8 @@ def late(records: Any) -> list[Loads]:
                 records.impression("starts-before", "2023-05-15 00:00:00", "L1"),
                 records.impression("starts-after", "2023-05-15 23:59:59", "L1"),
                 records.video("was-there", "2023-07-11 00:00:00", "complete"),
-                records.impression("gives-way-before", "2023-08-15 00:00:00", "L2"),
-                records.impression("gives-way-after", "2023-08-15 23:59:59", "L2"),
+                records.impression("gives-way-before", "2023-08-15 00:00:00", "L1"),
+                records.impression("gives-way-after", "2023-08-15 23:59:59", "L1"),
             ],
             "adserver.impressions": [
                 records.file_impression("file-starts-before", "2023-06-15 00:00:00", "L1"),
