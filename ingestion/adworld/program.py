@@ -40,6 +40,7 @@ from ingestion.adworld.traffic import (
     Batch,
     actions_of,
     batch_of,
+    capped_of,
     people_of,
     shifted,
     videos_of,
@@ -55,6 +56,8 @@ TABLE_OF_TOPIC = {"ad-events": AD_EVENTS, "user-events": USER_EVENTS}
 
 IN_BETWEEN_HOURS = range(16, 20)
 """Hours of yesterday whose clicks get one before them today."""
+
+CAPPED_HOUR = 19
 
 F = TypeVar("F", bound=Frame)
 
@@ -203,6 +206,8 @@ class _Program:
         segments += [self.later(frame) for frame in self.resent()]
         segments += [self.later(frame) for frame in self.conflicting()]
         segments += [self.later(frame) for frame in self.clicks_in_between()]
+        if self.hour == CAPPED_HOUR:
+            segments.append(self.capped())
         return [segment for segment in segments if len(segment.frame)]
 
     def late(self) -> list[Frame]:
@@ -278,6 +283,12 @@ class _Program:
         few = self.some(clicks.take(due), 4, 0.05)
         number = numbers(IdKind.LATE_CLICK, self.day, self.hour, len(few))
         return [few.but(number=number, ts=few.ts - SECOND_US)]
+
+    def capped(self) -> Segment:
+        """Impressions at the bounds of a frequency cap, in any order."""
+        frame = capped_of(self.config, self.day)
+        wait = rng(self.config, 32, self.day).integers(0, HOUR_US, len(frame))
+        return Segment(frame, self.start + 2 * HOUR_US + wait)
 
     def user_events(self) -> list[Segment]:
         today = self.sent(actions_of(self.config, self.day, self.hour))

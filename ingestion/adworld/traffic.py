@@ -68,6 +68,9 @@ LATE = (24, 25, 26)
 OLD = 28
 """Slot of impressions that are about 30 days old and whose clicks are new."""
 
+CAPPED = 31
+"""Slot of impressions that come as often as their line item's frequency cap allows, and oftener."""
+
 ADDED = 29
 """Slot of impressions that only the second version of a file has."""
 
@@ -434,6 +437,61 @@ def _delivered(
         clicks_in_file = np.zeros(len(clicks), np.bool_)
     in_stream = ~file_only & ~held
     return Batch(impressions, clicks, in_stream, in_file, held, clicks_in_stream, clicks_in_file)
+
+
+MINUTE_US = 60 * SECOND_US
+
+AT_THE_CAP: tuple[tuple[int, ...], ...] = (
+    tuple(range(0, 40 * MINUTE_US, 5 * MINUTE_US)),
+    tuple(range(0, 25 * MINUTE_US, 5 * MINUTE_US)),
+    (*range(-DAY_US, -DAY_US + 5 * MINUTE_US, MINUTE_US), 0),
+    (*range(-DAY_US, -DAY_US + 5 * MINUTE_US, MINUTE_US), 1),
+)
+"""When four people see one line item whose cap is five a day, each: eight times, five times, and a
+sixth time exactly a day after the first, or a microsecond later."""
+
+
+def capped_of(config: WorldConfig, day: int) -> Impressions:
+    """Impressions at the bounds of a frequency cap, of people who differ from day to day.
+
+    They are direct buys, so that no exchange knows of them.
+    """
+    people, market = people_of(config), market_of(config)
+    hour = (day - 1) * 24 + 15
+    item = next(
+        item
+        for item in market.line_items
+        if item.index % 2 == 0 and item.ad_format == 0 and item.first_hour <= hour < item.last_hour
+    )
+    first = 10 + len(AT_THE_CAP) * (day - 1)
+    chosen = np.flatnonzero(people.personal)[first : first + len(AT_THE_CAP)]
+    person = np.repeat(chosen, [len(times) for times in AT_THE_CAP])
+    count = len(person)
+    formats = np.array(market.placement_format)
+    fitting = np.flatnonzero((formats == 0) & (np.arange(len(formats)) != GONE_PLACEMENT))
+    none = np.full(count, NONE, np.int32)
+    zeros = np.zeros(count, np.int32)
+    return Impressions(
+        number=numbers(IdKind.IMPRESSION, day, CAPPED, count),
+        ts=config.day_start_us(day) + 15 * HOUR_US + np.concatenate(AT_THE_CAP),
+        written=zeros,
+        drift=zeros,
+        person=person.astype(np.int32),
+        device=np.where(people.handheld[person], 1, 0).astype(np.int32),
+        phone=np.zeros(count, np.bool_),
+        line_item=np.full(count, item.index, np.int32),
+        creative=np.full(count, item.creatives[0], np.int32),
+        placement=np.full(count, fitting[0], np.int32),
+        exchange=none,
+        price=none.astype(np.int64),
+        currency=none,
+        country=people.country[person],
+        personal=people.personal[person],
+        agent=zeros,
+        hop=zeros,
+        arm=zeros,
+        prefetch=np.zeros(count, np.bool_),
+    )
 
 
 def as_in_file(impressions: Impressions) -> Impressions:

@@ -845,9 +845,53 @@ _VIEWABILITY: tuple[tuple[str, dict[str, str], str], ...] = tuple(
     if value != "0"
 )
 
+# Reach: u1 alone, as i4, u2's, is invalid. On the first u1 sees i1 (L1) and i2 (L2), on the second
+# i3 (L1). No line item has a frequency cap.
+_TWICE_ON_THE_FIRST: tuple[dict[str, str], ...] = (
+    {},
+    {"advertiser_id": "A1"},
+    {"campaign_id": "C1"},
+    {"site_id": "S1"},
+    {"country": "DE"},
+    {"device_type": "desktop"},
+)
+_OF_I1_AND_I3: tuple[dict[str, str], ...] = (
+    {"line_item_id": "L1"},
+    {"creative_id": "R1"},
+    {"channel": "display"},
+)
+_OF_I2: tuple[dict[str, str], ...] = (
+    {"line_item_id": "L2"},
+    {"creative_id": "R2"},
+    {"channel": "social"},
+)
+_DISTRIBUTED = {"advertiser_id", "campaign_id", "line_item_id"}
+_REACH: tuple[tuple[str, dict[str, str], str], ...] = tuple(
+    figure
+    for dates, places in (
+        (((_FIRST, "2"), (_SECOND, "1")), _TWICE_ON_THE_FIRST),
+        (((_FIRST, "1"), (_SECOND, "1")), _OF_I1_AND_I3),
+        (((_FIRST, "1"),), _OF_I2),
+    )
+    for place in places
+    for date_text, times in dates
+    for figure in (
+        ("reach", {"event_date": date_text, **place}, "1"),
+        ("frequency", {"event_date": date_text, **place}, times),
+        *(
+            ("ids_by_frequency", {"event_date": date_text, **place, "frequency": times}, "1")
+            for _ in range(place.keys() <= _DISTRIBUTED)
+        ),
+    )
+) + tuple(
+    ("lifetime_reach", place, "1")
+    for place in (*_TWICE_ON_THE_FIRST, *_OF_I1_AND_I3, *_OF_I2)
+    if not place.keys() & {"site_id", "creative_id"}
+)
+
 KEY: tuple[Answer, ...] = tuple(
     Answer(metric, ",".join(dims) or "total", json.dumps(dict(sorted(dims.items()))), value)
-    for metric, dims, value in (*_FIGURES, *_VIEWABILITY, *auctions.FIGURES)
+    for metric, dims, value in (*_FIGURES, *_VIEWABILITY, *_REACH, *auctions.FIGURES)
 )
 """Every figure of the example, worked out by hand."""
 

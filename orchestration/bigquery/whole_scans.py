@@ -29,6 +29,11 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
         "what was paid adds up over all dates: dates and amounts",
     ),
     (
+        "model.*.rpt_reach_lifetime",
+        "fct_reach_sketches",
+        "reach of all time: at most reach_sketch_size rows a day and value, not a row per event",
+    ),
+    (
         "test.*",
         "rpt_*_daily",
         "a report has a row per day and campaign or line item, not per event",

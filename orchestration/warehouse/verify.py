@@ -4,6 +4,9 @@ A pair is a metric at a grain; a balance metric (loaded, failed, duplicates, ...
 source table. A pair passes when every dimension has the same value on both sides, digit by digit.
 Values that are zero or null are left out on both sides, so a pair whose true value is zero
 everywhere is not counted, but one where the marts say something and the key does not is a failure.
+
+An estimate states its relative standard error, and passes within five of them: one in two million
+is further away by chance. Where the marts call a figure exact, it is compared exactly.
 """
 
 import json
@@ -32,7 +35,11 @@ Pair = tuple[str, str]
 
 Values = dict[Pair, dict[Dims, str]]
 
+Errors = dict[Pair, dict[Dims, Decimal]]
+"""How far estimates may be from the truth."""
+
 _PER_SOURCE_TABLE = "source_table"
+_STANDARD_ERRORS = 5
 
 
 def exact_text(value: Decimal | int) -> str:
@@ -83,13 +90,16 @@ def _text(value: object) -> str | None:
 
 
 def mart_values(
-    ask: Callable[[str], list[tuple[Any, ...]]], families: Iterable[Family] = FAMILIES
+    ask: Callable[[str], list[tuple[Any, ...]]],
+    families: Iterable[Family] = FAMILIES,
+    errors: Errors | None = None,
 ) -> Values:
     """The values of every metric at every grain of the registry, from the marts.
 
     Args:
         ask: Gives the rows of a SELECT.
         families: What is measured.
+        errors: Where estimates say how far they may be from the truth.
     """
     values: Values = {}
     for family in families:
@@ -100,20 +110,39 @@ def mart_values(
                     sorted((name, _text(cell)) for name, cell in zip(names, row, strict=False))
                 )
                 measures = dict(zip(family.columns, row[len(names) :], strict=True))
+                error = measures.pop(family.error) if family.error else None
                 for metric, number in family.compute(measures, grain).items():
-                    if number:
-                        pair = pair_of(metric, grain, dims)
-                        values.setdefault(pair, {})[dims] = exact_text(number)
+                    if not number:
+                        continue
+                    pair = pair_of(metric, grain, dims)
+                    values.setdefault(pair, {})[dims] = exact_text(number)
+                    if error and errors is not None:
+                        errors.setdefault(pair, {})[dims] = _STANDARD_ERRORS * error * number
     return values
 
 
-def compare(key: Values, marts: Values) -> Verdict:
-    """Judge every pair that either side has a value for."""
+def _differ(expected: str | None, found: str | None, error: Decimal | None) -> bool:
+    if error is None or expected is None or found is None:
+        return expected != found
+    return abs(Decimal(expected) - Decimal(found)) > error
+
+
+def compare(key: Values, marts: Values, errors: Errors | None = None) -> Verdict:
+    """Judge every pair that either side has a value for.
+
+    Args:
+        key: What is true.
+        marts: What the marts say.
+        errors: How far from the truth they may be, where they say so.
+    """
     verdict = Verdict()
     for pair in sorted(key.keys() | marts.keys()):
         expected, found = key.get(pair, {}), marts.get(pair, {})
+        allowed = (errors or {}).get(pair, {})
         wrong = [
-            dims for dims in expected.keys() | found.keys() if expected.get(dims) != found.get(dims)
+            dims
+            for dims in expected.keys() | found.keys()
+            if _differ(expected.get(dims), found.get(dims), allowed.get(dims))
         ]
         if not wrong:
             verdict.passed += 1
@@ -142,7 +171,8 @@ def verify(settings: Settings) -> Verdict:
     with open_published(settings) as published:
         day, path = newest_key(settings.world)
         key = read_key(path)
-        verdict = compare(key, mart_values(published.ask))
+        errors: Errors = {}
+        verdict = compare(key, mart_values(published.ask, errors=errors), errors)
     ledger.record(
         Lake.open(settings),
         "verify",

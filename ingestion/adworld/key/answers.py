@@ -13,6 +13,7 @@ from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.exact import Answer
 from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
+from ingestion.adworld.key.reach import reach_answers
 from ingestion.adworld.key.viewability import video_answers, viewability_answers
 from ingestion.adworld.ledger import Ledger
 from ingestion.errors import AdxError, ExitCode
@@ -28,6 +29,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *delivery_answers(delivery),
         *viewability_answers(ledger, delivery),
         *video_answers(ledger, delivery),
+        *reach_answers(ledger, delivery),
         *auction_answers(auctioned, delivery),
         *money_answers(Books(delivery, auctioned, ledger.day)),
         *conversion_answers(ledger),

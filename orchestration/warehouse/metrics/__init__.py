@@ -13,6 +13,7 @@ from orchestration.warehouse.metrics import (
     money,
     organizations,
     platform,
+    reach,
     viewability,
 )
 from orchestration.warehouse.metrics.family import Family
@@ -27,5 +28,6 @@ FAMILIES: tuple[Family, ...] = (
     *platform.FAMILIES,
     *viewability.FAMILIES,
     *attribution.FAMILIES,
+    *reach.FAMILIES,
 )
 """Every family; each metric at each grain comes from one of them."""

@@ -38,6 +38,8 @@ class Family:
         dimensions: Expressions of the dimensions by name.
         grains: Dimensions joined by commas, or `total`.
         compute: Metrics from the measures of one group, and the grain.
+        error: The measure that is the relative standard error of the others, where they may be
+            estimates; it is no metric itself.
     """
 
     relation: str
@@ -45,6 +47,7 @@ class Family:
     dimensions: Mapping[str, str]
     grains: tuple[str, ...]
     compute: Callable[[Measures, str], Mapping[str, Number | None]] = as_measured
+    error: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

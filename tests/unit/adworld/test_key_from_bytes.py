@@ -337,10 +337,12 @@ def _figures(reading: Reading) -> Figures:
     _clicks(reading, count, impressions, clicks, billed)
     _viewability(reading, count, impressions)
     _videos(reading, count, impressions)
+    _caps(reading, count, impressions)
     figures = count.figures()
     figures |= _money(reading, billed, shown_to)
     figures |= _rates(count)
     figures |= _viewable_rates(count)
+    figures |= _reach(reading, impressions)
     figures |= _others(reading)
     figures |= _attribution(reading, impressions, clicks)
     figures |= _auctions(reading, impressions)
@@ -517,6 +519,72 @@ def _videos(reading: Reading, count: Count, impressions: dict[str, dict[str, Any
         }
         dims.pop("advertiser_id")
         _each(count, VIDEO_EVENTS[row["video_event"]], dims, tuple(dims))
+
+
+def _id_of(row: dict[str, Any]) -> str | None:
+    return row["user_id"] if row["consent"]["personal"] else None
+
+
+def _reach(reading: Reading, impressions: dict[str, dict[str, Any]]) -> Figures:
+    """Sets of ids, and how often each of them."""
+    seen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for row in impressions.values():
+        user, item = _id_of(row), row["line_item_id"]
+        if user is None or row["reasons"]:
+            continue
+        moment = _moment(row["event_ts"])
+        place = _version(reading.versions["placements"][row["placement_id"]], moment)
+        names = {
+            **_owners(reading, item),
+            "creative_id": row["creative_id"],
+            "site_id": place["site_id"],
+            "channel": row["channel"],
+            "country": row["country"],
+            "device_type": row["device_type"],
+        }
+        for dims in ({}, *({name: value} for name, value in names.items() if value is not None)):
+            seen["ever", json.dumps(dims)][user] += 1
+            seen[moment.date().isoformat(), json.dumps(dims)][user] += 1
+    count = Count()
+    for (date, text), users in seen.items():
+        dims = json.loads(text)
+        if date == "ever":
+            if not dims.keys() & {"creative_id", "site_id"}:
+                count.add("lifetime_reach", len(users), **dims)
+            continue
+        count.add("reach", len(users), event_date=date, **dims)
+        frequency = _round(Fraction(users.total(), len(users)))
+        count.add("frequency", frequency, event_date=date, **dims)
+        if dims.keys() <= {"advertiser_id", "campaign_id", "line_item_id"}:
+            for times in users.values():
+                count.add("ids_by_frequency", event_date=date, frequency=min(times, 10), **dims)
+    return count.figures()
+
+
+def _caps(reading: Reading, count: Count, impressions: dict[str, dict[str, Any]]) -> None:
+    """Each impression with those of the same id and line item in the hours before it."""
+    seen: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for row in impressions.values():
+        user = _id_of(row)
+        if user is not None and not row["reasons"]:
+            seen[row["line_item_id"], user].append(_moment(row["event_ts"]))
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    over: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for (item, user), moments in seen.items():
+        for moment in moments:
+            version = _version(reading.versions["line_items"][item], moment)
+            if version["frequency_cap_count"] is None:
+                continue
+            place = (item, moment.date().isoformat())
+            ids[place].add(user)
+            since = moment - timedelta(hours=version["frequency_cap_hours"])
+            if sum(since <= one <= moment for one in moments) > version["frequency_cap_count"]:
+                over[place].add(user)
+    for (item, date), users in ids.items():
+        dims = {"line_item_id": item, "event_date": date}
+        beyond = len(over[item, date])
+        count.add("ids_over_cap", beyond, **dims)
+        count.add("cap_compliance", _round(Fraction(len(users) - beyond, len(users))), **dims)
 
 
 def _viewable_rates(count: Count) -> Figures:

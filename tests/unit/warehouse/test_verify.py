@@ -90,6 +90,30 @@ def test_a_pair_that_only_one_side_knows_fails():
     assert compare({}, {CLICKS: {DE: "3"}}).failed == 1
 
 
+def test_an_estimate_passes_within_its_error_and_an_exact_figure_does_not():
+    key = {CLICKS: {DE: "1000", FR: "1000"}}
+    errors = {CLICKS: {DE: Decimal(50)}}
+    assert compare(key, {CLICKS: {DE: "1050", FR: "1000"}}, errors).failed == 0
+    assert compare(key, {CLICKS: {DE: "1051", FR: "1000"}}, errors).failed == 1
+    assert compare(key, {CLICKS: {DE: "1000", FR: "1001"}}, errors).failed == 1
+    assert compare(key, {CLICKS: {FR: "1000"}}, errors).failed == 1
+
+
+def test_estimates_say_how_far_they_may_be_from_the_truth():
+    family = Family(
+        relation="reach",
+        measures={"reach": "sum(reach_count)", "error": "max(relative_error)"},
+        dimensions={"country": "country"},
+        grains=("country",),
+        error="error",
+    )
+    errors = {}
+    rows = [("DE", 1000, Decimal("0.031")), ("FR", 7, Decimal(0))]
+    values = mart_values(lambda _: rows, [family], errors)
+    assert values == {("reach", "country"): {DE: "1000", FR: "7"}}
+    assert errors == {("reach", "country"): {DE: Decimal(155)}}
+
+
 def test_balance_metrics_are_one_pair_a_source_table(tmp_path):
     rows = [
         ("loaded", "source_table", {"source_table": "a.x"}, "1"),

@@ -1,0 +1,50 @@
+{#
+    Of each date and value the ids with the smallest hashes, at most `reach_sketch_size`: what reach over
+    any dates is estimated from, at a price that does not grow with the ids (see the macro sketch).
+#}
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    cluster_by=['breakdown', 'breakdown_value'],
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
+        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
+        {'input': 'campaigns.line_items', 'by': 'effective_from',
+         'days_before': var('late_dimension_days')},
+        {'input': 'campaigns.campaigns', 'by': 'effective_from',
+         'days_before': var('late_dimension_days')},
+        {'input': 'campaigns.placements', 'by': 'effective_from',
+         'days_before': var('late_dimension_days')},
+    ]}
+) }}
+
+with frequencies as (
+    select * from {{ ref('fct_user_frequency_daily') }}
+    where
+        {{ affected_dates('event_date') }}
+        and breakdown in (
+            'total', 'advertiser', 'campaign', 'line_item', 'channel', 'country', 'device_type'
+        )
+),
+
+sketches as (
+    {{ sketch(
+        'frequencies', ['event_date', 'breakdown', 'breakdown_value'], sketch_value('user_key'),
+        size=var('reach_sketch_size')
+    ) }}
+),
+
+keyed as (
+    select
+        {{ hash_to_text(hashdiff([
+            'event_date:date', 'breakdown', 'breakdown_value', 'sketch_value:integer',
+        ])) }} as reach_sketch_key,
+        event_date,
+        breakdown,
+        breakdown_value,
+        sketch_value
+    from sketches
+)
+
+select * from keyed
