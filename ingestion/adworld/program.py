@@ -41,6 +41,7 @@ from ingestion.adworld.traffic import (
     actions_of,
     batch_of,
     capped_of,
+    paused_of,
     people_of,
     shifted,
     videos_of,
@@ -57,7 +58,7 @@ TABLE_OF_TOPIC = {"ad-events": AD_EVENTS, "user-events": USER_EVENTS}
 IN_BETWEEN_HOURS = range(16, 20)
 """Hours of yesterday whose clicks get one before them today."""
 
-CAPPED_HOUR = 19
+PLANTED_HOUR = 19
 
 F = TypeVar("F", bound=Frame)
 
@@ -206,8 +207,8 @@ class _Program:
         segments += [self.later(frame) for frame in self.resent()]
         segments += [self.later(frame) for frame in self.conflicting()]
         segments += [self.later(frame) for frame in self.clicks_in_between()]
-        if self.hour == CAPPED_HOUR:
-            segments.append(self.capped())
+        if self.hour == PLANTED_HOUR:
+            segments.append(self.planted(capped_of(self.config, self.day)))
         return [segment for segment in segments if len(segment.frame)]
 
     def late(self) -> list[Frame]:
@@ -284,9 +285,8 @@ class _Program:
         number = numbers(IdKind.LATE_CLICK, self.day, self.hour, len(few))
         return [few.but(number=number, ts=few.ts - SECOND_US)]
 
-    def capped(self) -> Segment:
-        """Impressions at the bounds of a frequency cap, in any order."""
-        frame = capped_of(self.config, self.day)
+    def planted(self, frame: Frame) -> Segment:
+        """Events at the bounds of a definition, in any order."""
         wait = rng(self.config, 32, self.day).integers(0, HOUR_US, len(frame))
         return Segment(frame, self.start + 2 * HOUR_US + wait)
 
@@ -300,6 +300,8 @@ class _Program:
             yesterday = actions_of(self.config, self.day - 1, 23)
             identified = yesterday.take(yesterday.identified > 0)
             segments.append(self.later(self.mirrored(identified, self.start - HOUR_US, 23)))
+        if self.hour == PLANTED_HOUR:
+            segments.append(self.planted(paused_of(self.config, self.day)))
         return [segment for segment in segments if len(segment.frame)]
 
 

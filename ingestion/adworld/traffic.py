@@ -671,6 +671,45 @@ def actions_of(config: WorldConfig, day: int, hour: int) -> Actions:
     )
 
 
+VIEW, CLICK, PURCHASE = 0, 1, 2
+
+AT_THE_PAUSE: tuple[tuple[int, int, int], ...] = (
+    (0, 10 * HOUR_US, VIEW),
+    (0, 10 * HOUR_US + 30 * MINUTE_US, CLICK),
+    (0, 11 * HOUR_US + 1000, PURCHASE),
+    (1, -10 * MINUTE_US, VIEW),
+    (1, 20 * MINUTE_US, CLICK),
+    (1, 50 * MINUTE_US, PURCHASE),
+    (2, 12 * HOUR_US, VIEW),
+    (2, 12 * HOUR_US, CLICK),
+    (3, 12 * HOUR_US, CLICK),
+    (3, 12 * HOUR_US + MINUTE_US, VIEW),
+    (3, 12 * HOUR_US + 2 * MINUTE_US, PURCHASE),
+)
+"""Who of four people did what, when: pauses of 30 minutes and a millisecond more, a session across
+midnight, a view and a click at one moment, and steps in the wrong order."""
+
+
+def paused_of(config: WorldConfig, day: int) -> Actions:
+    """Actions at the bounds of sessions and funnels, of people who differ from day to day."""
+    who, when, name = (np.array(column, np.int64) for column in zip(*AT_THE_PAUSE, strict=True))
+    count = len(who)
+    zeros = np.zeros(count, np.int32)
+    return Actions(
+        number=numbers(IdKind.ACTION, day, CAPPED, count),
+        ts=config.day_start_us(day) + when,
+        written=zeros,
+        drift=zeros,
+        person=(40 + 4 * day + who).astype(np.int32),
+        phone=np.zeros(count, np.bool_),
+        platform=zeros,
+        name=name.astype(np.int32),
+        product=np.full(count, PRODUCTS - 1, np.int32),
+        identified=zeros + 1,
+        shape=zeros,
+    )
+
+
 CONVERSION_LAGS: tuple[tuple[int, float, float], ...] = (
     (0, 0.20, 0.004),
     (2, 0.12, 0.003),

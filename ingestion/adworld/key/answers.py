@@ -14,6 +14,7 @@ from ingestion.adworld.key.exact import Answer
 from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
 from ingestion.adworld.key.reach import reach_answers
+from ingestion.adworld.key.sessions import session_answers
 from ingestion.adworld.key.viewability import video_answers, viewability_answers
 from ingestion.adworld.ledger import Ledger
 from ingestion.errors import AdxError, ExitCode
@@ -35,6 +36,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *conversion_answers(ledger),
         *attribution_answers(Attribution(ledger, delivery), delivery),
         *action_answers(ledger),
+        *session_answers(ledger),
         *balance_answers(ledger),
         *dimension_answers(ledger),
         *organization_answers(ledger),

@@ -14,6 +14,7 @@ from orchestration.warehouse.metrics import (
     organizations,
     platform,
     reach,
+    sessions,
     viewability,
 )
 from orchestration.warehouse.metrics.family import Family
@@ -29,5 +30,6 @@ FAMILIES: tuple[Family, ...] = (
     *viewability.FAMILIES,
     *attribution.FAMILIES,
     *reach.FAMILIES,
+    *sessions.FAMILIES,
 )
 """Every family; each metric at each grain comes from one of them."""

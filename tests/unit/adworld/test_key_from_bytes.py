@@ -345,6 +345,7 @@ def _figures(reading: Reading) -> Figures:
     figures |= _reach(reading, impressions)
     figures |= _others(reading)
     figures |= _attribution(reading, impressions, clicks)
+    figures |= _sessions(reading)
     figures |= _auctions(reading, impressions)
     return figures
 
@@ -743,6 +744,65 @@ def _others(reading: Reading) -> Figures:
         else:
             count.add("users", event_date=day_or_none)
     return count.figures()
+
+
+def _sessions(reading: Reading) -> Figures:
+    """A moment that has no other of the same user and platform in the half hour before it."""
+    actions, _, _ = _distinct(reading.streams["user_events.events"], _action_key, ts="timestamp")
+    count = Count()
+    moments: dict[tuple[str, str | None], list[datetime]] = defaultdict(list)
+    steps: dict[tuple[str, str, str], list[tuple[datetime, bool, str, str]]] = defaultdict(list)
+    for key, row in actions.items():
+        user = row.get("user_identifiers") or {}
+        if user.get("id") is None:
+            continue
+        moment = _moment(row["timestamp"])
+        moments[user["id"], user.get("platform")].append(moment)
+        product = (row.get("product_information") or {}).get("SKU")
+        if product is not None and row["event_name"] in FUNNEL_STEPS:
+            place = (moment.date().isoformat(), product, user["id"])
+            steps[place].append((moment, "/" not in key, key, row["event_name"]))
+    _sessions_of(count, moments)
+    for (day, product, _), found in steps.items():
+        taken = 0
+        for *_, name in sorted(found):
+            taken += FUNNEL_STEPS.index(name) == taken
+        for metric in ("funnel_viewers", "funnel_clickers", "funnel_purchasers")[:taken]:
+            for dims in (
+                {},
+                {"event_date": day},
+                {"SKU": product},
+                {"event_date": day, "SKU": product},
+            ):
+                count.add(metric, **dims)
+    figures = count.figures()
+    for metric, above, below in (
+        ("funnel_click_rate", "funnel_clickers", "funnel_viewers"),
+        ("funnel_purchase_rate", "funnel_purchasers", "funnel_clickers"),
+    ):
+        for (name, dims), value in count.sums.items():
+            if name == above:
+                figures[metric, dims] = _text(_round(value / count.sums[below, dims]))
+    return figures
+
+
+FUNNEL_STEPS = ("view", "click", "purchase")
+
+
+def _sessions_of(count: Count, moments: dict[tuple[str, str | None], list[datetime]]) -> None:
+    for (_, platform), of_user in moments.items():
+        of_user.sort()
+        start = of_user[0]
+        for place, moment in enumerate(of_user):
+            if place == 0 or moment - of_user[place - 1] > timedelta(minutes=30):
+                start = moment
+                _sessions_at(count, "sessions", start, platform)
+            _sessions_at(count, "session_actions", start, platform)
+
+
+def _sessions_at(count: Count, metric: str, start: datetime, platform: str | None) -> None:
+    for dims in ({}, {"event_date": start.date()}, {"platform": platform}):
+        count.add(metric, **dims)
 
 
 def _by_bid(reading: Reading, table: str) -> dict[str, dict[str, Any]]:
