@@ -13,6 +13,7 @@ from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.exact import Answer
 from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
+from ingestion.adworld.key.performance import performance_answers
 from ingestion.adworld.key.reach import reach_answers
 from ingestion.adworld.key.sessions import session_answers
 from ingestion.adworld.key.viewability import video_answers, viewability_answers
@@ -28,6 +29,7 @@ def answers(ledger: Ledger) -> list[Answer]:
     auctioned = Auctioned(ledger, delivery)
     found = [
         *delivery_answers(delivery),
+        *performance_answers(delivery),
         *viewability_answers(ledger, delivery),
         *video_answers(ledger, delivery),
         *reach_answers(ledger, delivery),

@@ -12,6 +12,7 @@ from orchestration.warehouse.metrics import (
     delivery,
     money,
     organizations,
+    performance,
     platform,
     reach,
     sessions,
@@ -30,6 +31,7 @@ FAMILIES: tuple[Family, ...] = (
     *viewability.FAMILIES,
     *attribution.FAMILIES,
     *reach.FAMILIES,
+    *performance.FAMILIES,
     *sessions.FAMILIES,
 )
 """Every family; each metric at each grain comes from one of them."""

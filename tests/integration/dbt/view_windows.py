@@ -12,6 +12,9 @@ Loads = dict[str, list[Any]]
 def before(records: Any) -> list[Loads]:
     """What the first window brings."""
 
+    def of_u9(time: str, name: str = "view") -> Any:
+        return records.user_action(time, name, user_pseudonym="u9", platform="web")
+
     def seen(name: str, time: str) -> Any:
         return records.interval(name, time, 0, (0, 1000), "0.5")
 
@@ -37,6 +40,18 @@ def before(records: Any) -> list[Loads]:
                 records.file_impression("gives-way-before", "2023-08-14 00:00:01", "L1"),
                 records.file_impression("gives-way-after", "2023-08-16 23:59:58", "L1"),
             ],
+            "user_events.events": [
+                # A session that goes on after midnight, one that began before, and one that would
+                # not rest for three dates, were there an action before the first midnight.
+                of_u9("2023-09-10 23:50:00"),
+                of_u9("2023-10-11 00:10:00", "click"),
+                *(
+                    of_u9(f"2023-11-{day} {minute // 60:02d}:{minute % 60:02d}:00")
+                    for day in (10, 11, 12)
+                    for minute in range(0, 24 * 60, 30)
+                    if (day, minute) != (10, 23 * 60 + 30)
+                ),
+            ],
         }
     ]
 
@@ -59,6 +74,10 @@ def late(records: Any) -> list[Loads]:
                 records.file_impression("file-starts-after", "2023-06-15 23:59:59", "L1"),
                 records.file_impression("in-a-file", "2023-03-10 12:00:00", "L1"),
                 records.file_impression("beside", "2023-04-10 12:00:00", "L1"),
+            ],
+            "user_events.events": [
+                records.user_action(time, "purchase", user_pseudonym="u9", platform="web")
+                for time in ("2023-09-11 00:20:00", "2023-10-10 23:40:00", "2023-11-10 23:30:00")
             ],
         }
     ]

@@ -1,0 +1,43 @@
+{# Clicks count at their own time, by the columns of their impressions; orphans have none. #}
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
+        {'input': 'adserver.impressions',
+         'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.conversions', 'days_before': 1},
+    ]}
+) }}
+
+with delivery as (
+    {{ delivery_counts(
+        ref('fct_impressions'), ref('fct_clicks'), ['line_item_key', 'creative_key', 'experiment_arm']
+    ) }}
+),
+
+report as (
+    select
+        {{ hash_to_text(hashdiff([
+            'delivery.event_date:date', 'delivery.line_item_key', 'delivery.creative_key', 'delivery.experiment_arm',
+        ])) }} as creative_performance_key,
+        delivery.event_date,
+        delivery.line_item_key,
+        line_items.line_item_id,
+        delivery.creative_key,
+        creatives.creative_id,
+        delivery.experiment_arm,
+        delivery.gross_impression_count,
+        delivery.net_impression_count,
+        delivery.gross_click_count,
+        delivery.net_click_count,
+        {{ rate('delivery.net_click_count', 'delivery.net_impression_count') }} as ctr_rate
+    from delivery
+    left join {{ ref('dim_line_items') }} as line_items
+        on delivery.line_item_key = line_items.line_item_key and line_items.is_current
+    left join {{ ref('dim_creatives') }} as creatives
+        on delivery.creative_key = creatives.creative_key and creatives.is_current
+)
+
+select * from report

@@ -1,0 +1,39 @@
+{# Clicks count at their own time, by the columns of their impressions; orphans have none. #}
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
+        {'input': 'adserver.impressions',
+         'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.conversions', 'days_before': 1},
+    ]}
+) }}
+
+with delivery as (
+    {{ delivery_counts(
+        ref('fct_impressions'), ref('fct_clicks'), ['placement_key', 'exchange']
+    ) }}
+),
+
+report as (
+    select
+        {{ hash_to_text(hashdiff([
+            'delivery.event_date:date', 'delivery.placement_key', 'delivery.exchange',
+        ])) }} as placement_performance_key,
+        delivery.event_date,
+        delivery.placement_key,
+        placements.placement_id,
+        delivery.exchange,
+        delivery.gross_impression_count,
+        delivery.net_impression_count,
+        delivery.gross_click_count,
+        delivery.net_click_count,
+        {{ rate('delivery.net_click_count', 'delivery.net_impression_count') }} as ctr_rate
+    from delivery
+    left join {{ ref('dim_placements') }} as placements
+        on delivery.placement_key = placements.placement_key and placements.is_current
+)
+
+select * from report

@@ -1,0 +1,53 @@
+"""Delivery by hour, weekday, creative and arm, placement and region."""
+
+from orchestration.warehouse.metrics.family import Family, Measures, Number, rate
+
+_MEASURES = {
+    "gross_impressions": "sum(gross_impression_count)",
+    "net_impressions": "sum(net_impression_count)",
+    "gross_clicks": "sum(gross_click_count)",
+    "net_clicks": "sum(net_click_count)",
+}
+
+
+def _with_rate(measures: Measures, _grain: str) -> dict[str, Number | None]:
+    return {**measures, "ctr": rate(measures["net_clicks"], measures["net_impressions"])}
+
+
+def _report(name: str, dimensions: dict[str, str], *grains: str) -> Family:
+    return Family(
+        relation=f"analytics.{name}",
+        measures=_MEASURES,
+        dimensions=dimensions,
+        grains=grains,
+        compute=_with_rate,
+    )
+
+
+FAMILIES = (
+    _report(
+        "rpt_delivery_hourly",
+        {name: name for name in ("event_hour", "weekday", "line_item_id")},
+        "event_hour",
+        "weekday",
+        "line_item_id,event_hour",
+    ),
+    _report(
+        "rpt_creative_performance_daily",
+        {name: name for name in ("event_date", "line_item_id", "creative_id", "experiment_arm")},
+        "line_item_id,creative_id,experiment_arm",
+        "event_date,experiment_arm",
+    ),
+    _report(
+        "rpt_placement_performance_daily",
+        {name: name for name in ("event_date", "placement_id", "exchange")},
+        "event_date,placement_id",
+        "placement_id,exchange",
+    ),
+    _report(
+        "rpt_region_performance_daily",
+        {"event_date": "event_date", "country": "country_code", "region": "region"},
+        "country,region",
+        "event_date,country",
+    ),
+)
