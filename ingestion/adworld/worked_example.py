@@ -845,6 +845,38 @@ _VIEWABILITY: tuple[tuple[str, dict[str, str], str], ...] = tuple(
     if value != "0"
 )
 
+# By hour and weekday (1 March is a Sunday), placement and region: gross and net impressions, clicks
+# that are no orphans, net clicks, net clicks by net impressions. i1 at 22 h; i2 at 23 h with c1,
+# c2 (a repeat) and c3; on Monday at 10 h i3, and i4, which is invalid, with c4.
+_DELIVERED: tuple[tuple[dict[str, str], tuple[str, str, str, str, str]], ...] = (
+    ({"event_hour": "22"}, ("1", "1", "0", "0", "0")),
+    ({"event_hour": "23"}, ("1", "1", "3", "2", "2")),
+    ({"event_hour": "10"}, ("2", "1", "1", "0", "0")),
+    ({"weekday": "7"}, ("2", "2", "3", "2", "1")),
+    ({"weekday": "1"}, ("2", "1", "1", "0", "0")),
+    ({"line_item_id": "L1", "event_hour": "22"}, ("1", "1", "0", "0", "0")),
+    ({"line_item_id": "L2", "event_hour": "23"}, ("1", "1", "3", "2", "2")),
+    ({"line_item_id": "L1", "event_hour": "10"}, ("2", "1", "1", "0", "0")),
+    ({"event_date": _FIRST, "placement_id": "T1"}, ("1", "1", "0", "0", "0")),
+    ({"event_date": _FIRST, "placement_id": "T2"}, ("1", "1", "3", "2", "2")),
+    ({"event_date": _SECOND, "placement_id": "T1"}, ("2", "1", "1", "0", "0")),
+    ({"placement_id": "T1", "exchange": "openx"}, ("3", "2", "1", "0", "0")),
+    ({"placement_id": "T2", "exchange": "openx"}, ("1", "1", "3", "2", "2")),
+    ({"country": "DE", "region": "BE"}, ("4", "3", "4", "2", "0.666666667")),
+    ({"event_date": _FIRST, "country": "DE"}, ("2", "2", "3", "2", "1")),
+    ({"event_date": _SECOND, "country": "DE"}, ("2", "1", "1", "0", "0")),
+)
+_PERFORMANCE: tuple[tuple[str, dict[str, str], str], ...] = tuple(
+    (metric, dims, value)
+    for dims, values in _DELIVERED
+    for metric, value in zip(
+        ("gross_impressions", "net_impressions", "gross_clicks", "net_clicks", "ctr"),
+        values,
+        strict=True,
+    )
+    if value != "0"
+)
+
 # Reach: u1 alone, as i4, u2's, is invalid. On the first u1 sees i1 (L1) and i2 (L2), on the second
 # i3 (L1). No line item has a frequency cap.
 _TWICE_ON_THE_FIRST: tuple[dict[str, str], ...] = (
@@ -891,7 +923,7 @@ _REACH: tuple[tuple[str, dict[str, str], str], ...] = tuple(
 
 KEY: tuple[Answer, ...] = tuple(
     Answer(metric, ",".join(dims) or "total", json.dumps(dict(sorted(dims.items()))), value)
-    for metric, dims, value in (*_FIGURES, *_VIEWABILITY, *_REACH, *auctions.FIGURES)
+    for metric, dims, value in (*_FIGURES, *_PERFORMANCE, *_VIEWABILITY, *_REACH, *auctions.FIGURES)
 )
 """Every figure of the example, worked out by hand."""
 

@@ -394,6 +394,25 @@ def _delivery(
         count.add(metric, value, **dims)
     if metric in ("gross_impressions", "invalid_impressions", "net_impressions"):
         _times(count, metric, moment)
+    if metric in ("gross_impressions", "net_impressions", "gross_clicks", "net_clicks"):
+        _performance(count, metric, row, moment)
+
+
+def _performance(count: Count, metric: str, row: dict[str, Any], moment: datetime) -> None:
+    day, item = moment.date().isoformat(), {"line_item_id": row["line_item_id"]}
+    arm, placement = {"experiment_arm": row["experiment_arm"]}, row["placement_id"]
+    for dims in (
+        {"event_hour": moment.hour},
+        {"weekday": moment.isoweekday()},
+        {**item, "event_hour": moment.hour},
+        {**item, "creative_id": row["creative_id"], **arm},
+        {"event_date": day, **arm},
+        {"event_date": day, "placement_id": placement},
+        {"placement_id": placement, "exchange": row["exchange"]},
+        {"country": row["country"], "region": row["region"]},
+        {"event_date": day, "country": row["country"]},
+    ):
+        count.add(metric, **dims)
 
 
 def _times(count: Count, metric: str, moment: datetime) -> None:
