@@ -1,11 +1,15 @@
 """The answer key: the true value of every metric, from the world's own ledger, without SQL.
 
 It is written from the definitions and shares no code with the models. `answers` puts it together;
-each module keeps one part of the definitions: `events` (what is one event), `delivery` (counts and
-rates), `viewability` (what was in view), `auctions` (requests, bids, wins, audience), `money`
-(cost, billing, exchange rates), `actions` (conversions, product events), `attribution` (what led to
-conversions), `organizations` (Crunchbase), `balance` (what was sent, loaded, failed) and `exact`
-(numbers as text, rounding).
+each module keeps one part of the definitions:
+
+- `events`: what is one event; `exact`: numbers as text, rounding;
+- `delivery`: counts and rates; `performance`: the same by hour, arm and region;
+- `viewability`: what was in view, and played; `reach`: ids, frequency, caps;
+- `auctions`: requests, bids, wins, audience; `money`: cost, billing, exchange rates;
+- `actions`: conversions, product events; `sessions`: sessions and funnels;
+- `attribution`: what led to conversions;
+- `organizations`: Crunchbase; `balance`: what was sent, loaded, failed.
 """
 
 from ingestion.adworld.key.answers import answers, read_key, write_key

@@ -776,6 +776,9 @@ def test_what_led_to_a_conversion_is_known_however_late(incremented: Any) -> Non
         ("july-too", 1, "july-3", 3, 10**6, 10**6),
         ("widest", 1, "at-the-end", 48, 10**6, 10**6),
         ("midnight", 1, "gives-way", 24, 10**6, 10**6),
+    ]
+
+
 def test_sessions_are_what_they_are_however_late_an_action_comes(incremented: Any) -> None:
     """In November nobody rests any more, so that a session begins two dates later."""
     assert incremented.query(
