@@ -77,8 +77,10 @@ judged as (
         capped.user_key,
         max(
             case
-                when {{ micros_between('earlier.event_at', 'capped.event_at') }}
-                    <= capped.frequency_cap_hours * 3600000000 then 1
+                when
+                    {{ micros_between('earlier.event_at', 'capped.event_at') }}
+                    <= capped.frequency_cap_hours * 3600000000
+                    then 1
                 else 0
             end
         ) as is_over_cap
