@@ -126,8 +126,8 @@ def _funnels(actions: list[Action]) -> Iterator[Answer | None]:
     for (day, product, _), names in of_user.items():
         date, sku = ("event_date", date_text(day)), ("SKU", f"SKU-{1001 + product}")
         for metric in metrics[: reached_steps(names)]:
-            for group in ((), (date,), (sku,), (date, sku)):
-                counts[metric][group] += 1
+            for dims in ((), (date,), (sku,), (date, sku)):
+                counts[metric][dims] += 1
     for metric in metrics:
         for group, count in counts[metric].items():
             yield answer(metric, dict(group), count)
