@@ -35,6 +35,8 @@ from ingestion.adworld.hostile import (
 from ingestion.adworld.ids import IdKind, numbers
 from ingestion.adworld.ledger import Fate, LedgerPart
 from ingestion.adworld.program import F, sample, spread
+from ingestion.adworld.suspects import HOUR as SUSPECT_HOUR
+from ingestion.adworld.suspects import suspected_of
 from ingestion.adworld.traffic import ADDED, as_in_file, batch_of, conversions_of, shifted
 from ingestion.contracts import load_contract
 
@@ -247,7 +249,10 @@ def _clicks(config: WorldConfig, day: int, hour: int) -> list[Frame]:
 
 def _conversions(config: WorldConfig, day: int, hour: int) -> list[Frame]:
     hours = _hours(config, hour)
-    own = _by_time(Conversions.join([conversions_of(config, day, h) for h in hours]))
+    converted = [conversions_of(config, day, h) for h in hours]
+    if SUSPECT_HOUR in hours:
+        converted.append(suspected_of(config, day).conversions)
+    own = _by_time(Conversions.join(converted))
     before = conversions_of(config, day, hour - 1) if hour else None
     midnight = _has_conflicts(config, day, hour)
     old = conversions_of(config, day - 1, 0) if midnight else None

@@ -5,7 +5,8 @@ Rules that keep the numbers unambiguous:
 - Two rows of one key in one Kafka topic have the same partition, and the later offset is the one
   that is later here; in files, the later row is on a later line, or in a file of a later day.
 - Rows of one key differ only in their timestamp (an id conflict, at most one calendar day away)
-  or, between stream and file, in fields; never in both.
+  or in fields, between stream and file or, for ids that are used twice, in the stream; never in
+  both.
 - Resends are the same bytes again.
 """
 
@@ -32,6 +33,8 @@ from ingestion.adworld.frames import (
 )
 from ingestion.adworld.hostile import AD_EVENTS, USER_EVENTS, HostileCase, Reason, hostile_cases
 from ingestion.adworld.ids import IdKind, hex_texts, mix, numbers
+from ingestion.adworld.suspects import HOUR as SUSPECT_HOUR
+from ingestion.adworld.suspects import TURNING_HOUR, suspected_of
 from ingestion.adworld.traffic import (
     FILE_FIRST_HOUR,
     HELD_HOUR,
@@ -208,7 +211,10 @@ class _Program:
         segments += [self.later(frame) for frame in self.conflicting()]
         segments += [self.later(frame) for frame in self.clicks_in_between()]
         if self.hour == PLANTED_HOUR:
-            segments.append(self.planted(capped_of(self.config, self.day)))
+            segments.append(self.planted(capped_of(self.config, self.day), 32))
+        segments += [
+            self.planted(frame, 22 + place) for place, frame in enumerate(self.suspected())
+        ]
         return [segment for segment in segments if len(segment.frame)]
 
     def late(self) -> list[Frame]:
@@ -285,10 +291,20 @@ class _Program:
         number = numbers(IdKind.LATE_CLICK, self.day, self.hour, len(few))
         return [few.but(number=number, ts=few.ts - SECOND_US)]
 
-    def planted(self, frame: Frame) -> Segment:
+    def planted(self, frame: Frame, purpose: int) -> Segment:
         """Events at the bounds of a definition, in any order."""
-        wait = rng(self.config, 32, self.day).integers(0, HOUR_US, len(frame))
+        wait = rng(self.config, purpose, self.day).integers(0, HOUR_US, len(frame))
         return Segment(frame, self.start + 2 * HOUR_US + wait)
+
+    def suspected(self) -> list[Frame]:
+        """What suspects do; and what turns verdicts of yesterday, or uses its ids again."""
+        if self.hour == SUSPECT_HOUR:
+            today = suspected_of(self.config, self.day)
+            return [today.impressions.take(~today.turning), today.clicks]
+        if self.hour == TURNING_HOUR and self.day > 1:
+            yesterday = suspected_of(self.config, self.day - 1)
+            return [yesterday.impressions.take(yesterday.turning), yesterday.reused]
+        return []
 
     def user_events(self) -> list[Segment]:
         today = self.sent(actions_of(self.config, self.day, self.hour))
@@ -301,7 +317,7 @@ class _Program:
             identified = yesterday.take(yesterday.identified > 0)
             segments.append(self.later(self.mirrored(identified, self.start - HOUR_US, 23)))
         if self.hour == PLANTED_HOUR:
-            segments.append(self.planted(paused_of(self.config, self.day)))
+            segments.append(self.planted(paused_of(self.config, self.day), 32))
         return [segment for segment in segments if len(segment.frame)]
 
 

@@ -237,8 +237,8 @@ def _impressions(
         hop[flood] = np.arange(flood.stop) % 4
 
     hour = (day - 1) * 24 + min(slot, 23)
-    line_item = _line_items(config, draw, hour, session, first)
-    creative, arm = _creatives(market, draw, line_item, person)
+    line_item = line_items_of(config, draw, hour, session, first)
+    creative, arm = creatives_of(market, draw, line_item, person)
     ad_format = np.array([item.ad_format for item in market.line_items])[line_item]
     channel = np.array([item.channel for item in market.line_items])[line_item]
     exchange = draw.choice(np.array([0, 1, 2, NONE]), count, p=[0.4, 0.3, 0.2, 0.1])
@@ -292,7 +292,7 @@ def _drift(draw: np.random.Generator, count: int) -> Small:
     return np.where(draw.random(count) < 0.003, draw.integers(1, 4, count), 0).astype(np.int32)
 
 
-def _line_items(
+def line_items_of(
     config: WorldConfig,
     draw: np.random.Generator,
     hour: int,
@@ -307,7 +307,7 @@ def _line_items(
     return np.where(draw.random(len(session)) < 0.5, leading, choice)
 
 
-def _creatives(
+def creatives_of(
     market: Market, draw: np.random.Generator, line_item: np.ndarray, person: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """One arm a person and line item, so that experiments can be read."""

@@ -4,6 +4,7 @@ It is written from the definitions and shares no code with the models. `answers`
 each module keeps one part of the definitions:
 
 - `events`: what is one event; `exact`: numbers as text, rounding;
+- `invalid`: verdicts; `reasons`: invalid traffic by reason;
 - `delivery`: counts and rates; `performance`: the same by hour, arm and region;
 - `viewability`: what was in view, and played; `reach`: ids, frequency, caps;
 - `auctions`: requests, bids, wins, audience; `money`: cost, billing, exchange rates;

@@ -15,6 +15,7 @@ from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
 from ingestion.adworld.key.performance import performance_answers
 from ingestion.adworld.key.reach import reach_answers
+from ingestion.adworld.key.reasons import reason_answers
 from ingestion.adworld.key.sessions import session_answers
 from ingestion.adworld.key.viewability import video_answers, viewability_answers
 from ingestion.adworld.ledger import Ledger
@@ -29,6 +30,7 @@ def answers(ledger: Ledger) -> list[Answer]:
     auctioned = Auctioned(ledger, delivery)
     found = [
         *delivery_answers(delivery),
+        *reason_answers(delivery),
         *performance_answers(delivery),
         *viewability_answers(ledger, delivery),
         *video_answers(ledger, delivery),

@@ -27,7 +27,7 @@ from ingestion.adworld.key.groups import (
     by_list,
     sums,
 )
-from ingestion.adworld.key.invalid import Verdicts, click_verdicts, impression_verdicts
+from ingestion.adworld.key.invalid import traffic_of, verdicts_of
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import CHANNELS, COUNTRIES, DEVICES, FORMATS, market_of
 
@@ -71,10 +71,11 @@ class Delivery:
         self.clicks: Rows = with_precedence(
             ledger.stream_rows("Clicks"), ledger.file_rows("Clicks")
         )
-        self.impression_verdicts: Verdicts = impression_verdicts(self.impressions)
-        self.invalid_impressions: Flags = self.impression_verdicts.invalid
         self.parents: Ints = parents_of(self.clicks, self.impressions)
-        self.click_verdicts: Verdicts = click_verdicts(self.clicks)
+        self.impression_verdicts, self.click_verdicts = verdicts_of(
+            traffic_of(ledger, self.impressions, self.clicks, self.parents), ledger.config
+        )
+        self.invalid_impressions: Flags = self.impression_verdicts.invalid
         explained = self.parents >= 0
         self.clicks_of_invalid: Flags = explained.copy()
         self.clicks_of_invalid[explained] = self.invalid_impressions[self.parents[explained]]

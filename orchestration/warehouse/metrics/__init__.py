@@ -10,6 +10,7 @@ from orchestration.warehouse.metrics import (
     attribution,
     auctions,
     delivery,
+    invalid,
     money,
     organizations,
     performance,
@@ -24,6 +25,7 @@ __all__ = ["FAMILIES", "Family"]
 
 FAMILIES: tuple[Family, ...] = (
     *delivery.FAMILIES,
+    *invalid.FAMILIES,
     *auctions.FAMILIES,
     *money.FAMILIES,
     *organizations.FAMILIES,

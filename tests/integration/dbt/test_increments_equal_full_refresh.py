@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from orchestration.warehouse import dbt
-from tests.integration.dbt import attribution_windows, view_windows
+from tests.integration.dbt import attribution_windows, invalid_windows, view_windows
 from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
@@ -53,6 +53,7 @@ def traffic(records: Any, seed: int, days: list[str], prefix: str) -> dict[str, 
         time = minute_of(draw.choice(days), draw.randrange(1440))
         line_item = draw.choice(["L1", "L2", "L3"])
         fields = {
+            "ip": f"ip-{name}",
             "user_id": draw.choice([None, "u1", "u2", "u3"]),
             "clearing_price_micros": draw.randrange(1, 9_000_000),
             "currency": draw.choice(["EUR", "USD", "GBP", "INR"]),
@@ -74,7 +75,7 @@ def traffic(records: Any, seed: int, days: list[str], prefix: str) -> dict[str, 
             clicked = f"{time}:{draw.randrange(4):02d}"
             load = draw.choice(["ad_events.events", "adserver.clicks"])
             make = records.click if load == "ad_events.events" else records.file_click
-            loads[load].append(make(f"{name}-c{click}", clicked, name))
+            loads[load].append(make(f"{name}-c{click}", clicked, name, ip=f"ip-{name}"))
     return loads
 
 
@@ -216,6 +217,7 @@ def first_window(warehouse: Any, records: Any) -> None:
     load_all(warehouse, before(records))
     load_all(warehouse, view_windows.before(records))
     load_all(warehouse, attribution_windows.before(records))
+    load_all(warehouse, invalid_windows.before(records))
     warehouse.load(
         "exchange.bids",
         [
@@ -340,6 +342,7 @@ def second_window(warehouse: Any, records: Any) -> None:
     load_all(warehouse, late(records))
     load_all(warehouse, view_windows.late(records))
     load_all(warehouse, attribution_windows.late(records))
+    load_all(warehouse, invalid_windows.late(records))
     warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-08 12:00", "other", "L2")])
     warehouse.load(
         "adserver.impressions",
@@ -790,6 +793,27 @@ def test_sessions_are_what_they_are_however_late_an_action_comes(incremented: An
         ("2023-11-10 00:00", 96),
         ("2023-11-12 00:00", 48),
     ]
+
+
+def test_what_came_late_turned_older_verdicts(incremented: Any) -> None:
+    found: dict[str, dict[str, int]] = {}
+    for story in invalid_windows.STORIES:
+        for reason, count in incremented.query(
+            "select reason_code, count(*) "
+            "from business_vault.bv_invalid_traffic where event_date "
+            f"between '{invalid_windows.day_of(story)}' "
+            f"and '{invalid_windows.day_of(story, 2)}' group by all"
+        ):
+            found.setdefault(story, {})[reason] = count
+    assert found == invalid_windows.VERDICTS
+    later = incremented.query(
+        "select click_id, click_class, invalid_reason_code from core.fct_clicks "
+        "where click_id like '%month-after%'"
+    )
+    assert {click.partition("-month")[0]: (kind, reason) for click, kind, reason in later} == {
+        **dict.fromkeys(invalid_windows.INVALID_LATER, ("invalid", "invalid_impression")),
+        "moved-on": ("net", None),
+    }
 
 
 def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:

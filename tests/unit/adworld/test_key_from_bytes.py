@@ -9,12 +9,14 @@ import csv
 import gzip
 import io
 import json
+import math
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -320,12 +322,14 @@ def _figures(reading: Reading) -> Figures:
         name: defaultdict(Fraction) for name in ("media", "CPM", "CPC")
     }
     shown_to: Counter[str] = Counter()
+    _judge(reading, impressions, clicks)
     for row in impressions.values():
         moment = _moment(row["event_ts"])
-        row["reasons"] = _listed(row)
         validity = "invalid_impressions" if row["reasons"] else "net_impressions"
         for metric in ("gross_impressions", validity):
             _delivery(reading, count, metric, row, moment)
+        if row["reasons"]:
+            _reasons(reading, count, "impressions", row, moment, reasons=row["reasons"])
         item = row["line_item_id"]
         shown_to[item] += 1
         day = _advertiser_date(reading, item, moment)
@@ -348,6 +352,150 @@ def _figures(reading: Reading) -> Figures:
     figures |= _sessions(reading)
     figures |= _auctions(reading, impressions)
     return figures
+
+
+def _reasons(
+    reading: Reading,
+    count: Count,
+    events: str,
+    row: dict[str, Any],
+    moment: datetime,
+    *,
+    reasons: list[str],
+) -> None:
+    """Counts an invalid event under each of its reasons, and under the first."""
+    primary = min(reasons, key=PRECEDENCE.index)
+    count.add(f"invalid_{events}", invalid_traffic_type=_kind(primary))
+    place = _version(reading.versions["placements"][row["placement_id"]], moment)
+    for metric, counted in (("any_reason", reasons), ("invalid", [primary])):
+        for reason in counted:
+            for dims in (
+                {},
+                {"event_date": moment.date()},
+                {"exchange": row["exchange"]},
+                {"site_id": place["site_id"]},
+                {"campaign_id": _owners(reading, row["line_item_id"])["campaign_id"]},
+            ):
+                count.add(f"{metric}_{events}", reason=reason, **dims)
+
+
+PRECEDENCE = (
+    *("givt_prefetch", "givt_bot_user_agent", "givt_data_centre", "givt_missing_user_agent"),
+    *("givt_impossible_user_agent", "sivt_id_reuse", "sivt_impossible_travel"),
+    *("sivt_impression_volume", "sivt_click_volume", "sivt_click_rate", "sivt_fast_click"),
+    *("sivt_click_flood", "invalid_impression"),
+)
+
+
+def _kind(reason: str) -> str:
+    kinds = {"givt": "GIVT", "sivt": "SIVT", "invalid": "inherited"}
+    return kinds[reason.partition("_")[0]]
+
+
+def _judge(
+    reading: Reading, impressions: dict[str, dict[str, Any]], clicks: dict[str, dict[str, Any]]
+) -> None:
+    """Finds the reasons of every impression and click, event by event."""
+    for row in (*impressions.values(), *clicks.values()):
+        row["moment"] = _moment(row["event_ts"])
+        row["reasons"] = _listed(row)
+        row["user"] = row["user_id"]
+    for row in impressions.values():
+        if not row["consent"]["personal"]:
+            row["user"] = None
+    _judge_hours(impressions, clicks)
+    _judge_travels(impressions)
+    for table in ("stream", "files"):
+        rows = (
+            _flat(reading.streams["ad_events.events"], "impression")
+            if table == "stream"
+            else reading.files["adserver.impressions"]
+        )
+        told: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            first = told.setdefault(row["impression_id"], row)
+            same = all(first[name] == row[name] for name in ("country", "device_type"))
+            reasons = impressions[row["impression_id"]]["reasons"]
+            if not same and _moment(first["event_ts"]) == _moment(row["event_ts"]):
+                reasons += ["sivt_id_reuse"] * ("sivt_id_reuse" not in reasons)
+    for row in clicks.values():
+        parent = impressions.get(row["impression_id"])
+        if parent is not None:
+            delay = row["moment"] - parent["moment"]
+            if timedelta() <= delay < timedelta(milliseconds=200):
+                row["reasons"].append("sivt_fast_click")
+    conversions = _distinct(
+        reading.files["adserver.conversions"], lambda row: row["conversion_id"]
+    )[0]
+    flooding: set[str] = set()
+    for conversion in conversions.values():
+        end = _moment(conversion["event_ts"])
+        flood = [
+            click_id
+            for click_id, row in clicks.items()
+            if conversion["user_id"] is not None
+            and row["user"] == conversion["user_id"]
+            and end - timedelta(seconds=60) <= row["moment"] < end
+        ]
+        flooding.update(flood if len(flood) >= 5 else [])
+    for click_id in flooding:
+        clicks[click_id]["reasons"].append("sivt_click_flood")
+
+
+def _judge_hours(impressions: dict[str, dict[str, Any]], clicks: dict[str, dict[str, Any]]) -> None:
+    shown: dict[tuple[str, Any, str], list[dict[str, Any]]] = defaultdict(list)
+    clicked: dict[tuple[str, Any, str], list[dict[str, Any]]] = defaultdict(list)
+    for rows, hours in ((impressions.values(), shown), (clicks.values(), clicked)):
+        for row in rows:
+            hour = row["moment"].strftime("%Y-%m-%dT%H")
+            hours["ip", row["ip"], hour].append(row)
+            if row["user"] is not None:
+                hours["user", row["user"], hour].append(row)
+    for key in shown.keys() | clicked.keys():
+        seen, made = len(shown[key]), len(clicked[key])
+        for reason, holds in (
+            ("sivt_impression_volume", seen > 40),
+            ("sivt_click_volume", made > 20),
+            ("sivt_click_rate", seen >= 5 and Fraction(made, seen) > Fraction(1, 2)),
+        ):
+            if holds:
+                for row in (*shown[key], *clicked[key]):
+                    row["reasons"] += [reason] * (reason not in row["reasons"])
+
+
+def _judge_travels(impressions: dict[str, dict[str, Any]]) -> None:
+    by_user: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for impression_id, row in impressions.items():
+        if row["user"] is not None and row["latitude"] is not None:
+            by_user[row["user"]].append((row["moment"], impression_id))
+    for stops in by_user.values():
+        stops.sort()
+        for (left, here), (reached, there) in pairwise(stops):
+            ends = impressions[here], impressions[there]
+            metres = _metres(*((one["latitude"], one["longitude"]) for one in ends))
+            hours = Fraction((reached - left) // timedelta(microseconds=1), 3_600_000_000)
+            is_far = metres >= 100_000 and metres > hours * 1_000_000
+            if is_far and (reached.date() - left.date()).days <= 1:
+                for one in ends:
+                    reason = "sivt_impossible_travel"
+                    one["reasons"] += [reason] * (reason not in one["reasons"])
+
+
+def _metres(place: tuple[str, str], other: tuple[str, str]) -> int:
+    """The angle between two unit vectors, times the radius of the Earth."""
+    vectors = []
+    for latitude, longitude in (place, other):
+        north, east = math.radians(float(latitude)), math.radians(float(longitude))
+        flat = math.cos(north)
+        vectors.append((flat * math.cos(east), flat * math.sin(east), math.sin(north)))
+    one, two = vectors
+    cross = (
+        one[1] * two[2] - one[2] * two[1],
+        one[2] * two[0] - one[0] * two[2],
+        one[0] * two[1] - one[1] * two[0],
+    )
+    dot = sum(a * b for a, b in zip(one, two, strict=True))
+    return round(6_371_008.8 * math.atan2(math.hypot(*cross), dot))
 
 
 def _listed(row: dict[str, Any]) -> list[str]:
@@ -448,8 +596,11 @@ def _clicks(
                 count.add("orphan_clicks", event_date=moment.date())
                 continue
             metric = "repeat_clicks" if repeated else "net_clicks"
-            if parent["reasons"] or _listed(clicks[click_id]):
+            reasons = clicks[click_id]["reasons"]
+            reasons += ["invalid_impression"] * bool(parent["reasons"])
+            if reasons:
                 metric = "invalid_clicks"
+                _reasons(reading, count, "clicks", parent, moment, reasons=reasons)
             clicks[click_id]["is_net"] = metric == "net_clicks"
             _times(count, metric, moment)
             _times(count, "explained", moment)
