@@ -20,11 +20,9 @@ _TIMES = ("total", "event_date", "event_date,event_hour")
 
 def _clicks_and_rate(measures: Measures, grain: str) -> dict[str, Number | None]:
     """Orphans know nothing but their time, so they only count where nothing else is asked for."""
-    shown = (measures["invalid_impressions"] or 0) + (measures["net_impressions"] or 0)
-    explained = sum(
-        measures[name] or 0 for name in ("invalid_clicks", "repeat_clicks", "net_clicks")
-    )
+    shown = measures["gross_impressions"]
     orphans = measures["orphan_clicks"] or 0
+    explained = (measures["gross_clicks"] or 0) - orphans
     metrics: dict[str, Number | None] = {
         "gross_impressions": shown,
         "invalid_impressions": measures["invalid_impressions"],
@@ -45,8 +43,10 @@ def _clicks_and_rate(measures: Measures, grain: str) -> dict[str, Number | None]
 DELIVERY = Family(
     relation=_DELIVERY,
     measures={
+        "gross_impressions": "countif(kind in ('invalid impression', 'net impression'))",
         "invalid_impressions": "countif(kind = 'invalid impression')",
         "net_impressions": "countif(kind = 'net impression')",
+        "gross_clicks": "countif(kind not in ('invalid impression', 'net impression'))",
         "orphan_clicks": "countif(kind = 'orphan')",
         "invalid_clicks": "countif(kind = 'invalid')",
         "repeat_clicks": "countif(kind = 'repeat')",
@@ -92,8 +92,10 @@ DELIVERY = Family(
 CAMPAIGN_REPORT = Family(
     relation="analytics.rpt_campaign_performance_daily",
     measures={
+        "gross_impressions": "sum(gross_impression_count)",
         "invalid_impressions": "sum(invalid_impression_count)",
         "net_impressions": "sum(net_impression_count)",
+        "gross_clicks": "sum(gross_click_count)",
         "orphan_clicks": "sum(orphan_click_count)",
         "invalid_clicks": "sum(invalid_click_count)",
         "repeat_clicks": "sum(repeat_click_count)",
