@@ -899,7 +899,7 @@ _PERFORMANCE: tuple[tuple[str, dict[str, str], str], ...] = tuple(
     (metric, dims, value)
     for dims, values in _DELIVERED
     for metric, value in zip(
-        ("gross_impressions", "net_impressions", "gross_clicks", "net_clicks", "ctr"),
+        ("gross_impressions", "net_impressions", "explained_clicks", "net_clicks", "ctr"),
         values,
         strict=True,
     )

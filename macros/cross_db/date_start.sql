@@ -10,11 +10,14 @@
     cast(date_trunc('{{ unit }}', {{ date }}) as date)
 {%- endmacro %}
 
-{# Its `isoweek` is Monday, too, but the emulator does not know it. #}
+{#
+    Its `isoweek` is Monday, too, but the emulator does not know it; and of a date the emulator makes a
+    time where it is truncated.
+#}
 {% macro bigquery__date_start(date, unit) -%}
     {%- if unit == 'week' -%}
         {{ add_days(date, '1 - ' ~ iso_weekday(date)) }}
     {%- else -%}
-        date_trunc({{ date }}, {{ unit }})
+        cast(date_trunc({{ date }}, {{ unit }}) as date)
     {%- endif -%}
 {%- endmacro %}

@@ -71,7 +71,7 @@ def performance_answers(delivery: Delivery) -> Iterator[Answer | None]:
         for metric, counts in (
             ("gross_impressions", dict(sums(of_impressions, grain))),
             ("net_impressions", shown),
-            ("gross_clicks", dict(sums(of_clicks, grain))),
+            ("explained_clicks", dict(sums(of_clicks, grain))),
             ("net_clicks", clicked),
         ):
             for group, count in counts.items():

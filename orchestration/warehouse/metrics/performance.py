@@ -5,7 +5,7 @@ from orchestration.warehouse.metrics.family import Family, Measures, Number, rat
 _MEASURES = {
     "gross_impressions": "sum(gross_impression_count)",
     "net_impressions": "sum(net_impression_count)",
-    "gross_clicks": "sum(gross_click_count)",
+    "explained_clicks": "sum(gross_click_count)",
     "net_clicks": "sum(net_click_count)",
 }
 

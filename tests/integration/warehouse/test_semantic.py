@@ -41,7 +41,6 @@ GROUPS = {
 """What the semantic layer calls the dimensions of the verified metrics."""
 
 PARTS = {
-    "explained_clicks",
     "bought_impressions",
     "gross_billed_base_per_mille",
     "billable_gross_impressions",

@@ -542,8 +542,9 @@ def _delivery(
         count.add(metric, value, **dims)
     if metric in ("gross_impressions", "invalid_impressions", "net_impressions"):
         _times(count, metric, moment)
-    if metric in ("gross_impressions", "net_impressions", "gross_clicks", "net_clicks"):
-        _performance(count, metric, row, moment)
+    name = "explained_clicks" if metric == "explained" else metric
+    if name in ("gross_impressions", "net_impressions", "explained_clicks", "net_clicks"):
+        _performance(count, name, row, moment)
 
 
 def _performance(count: Count, metric: str, row: dict[str, Any], moment: datetime) -> None:
