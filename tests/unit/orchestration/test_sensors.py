@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -96,17 +95,15 @@ def test_new_commits_start_one_build(settings, instance, monkeypatch):
     assert "every commit" in look(sensor, instance).skip_message
 
     heads = {"ad_events.events": 1}
-    monkeypatch.setattr(
-        Lake,
-        "head",
-        lambda _, contract: SimpleNamespace(ingest_seq=heads.get(contract.name, 0)),
-    )
+    monkeypatch.setattr(Lake, "heads", lambda _: heads)
     (first,) = look(sensor, instance).run_requests
     (same,) = look(sensor, instance).run_requests
     assert same.run_key == first.run_key
-    heads["fx.rates"] = 1
-    (other,) = look(sensor, instance).run_requests
-    assert other.run_key != first.run_key
+    for name in ("fx.rates", "ops.billing_periods"):
+        heads[name] = 1
+        (other,) = look(sensor, instance).run_requests
+        assert other.run_key != first.run_key
+        first = other
 
     instance.create_run_for_job(
         dg.job(name=WAREHOUSE_JOB)(lambda: None), status=DagsterRunStatus.STARTED
