@@ -107,7 +107,19 @@ def _read_timestamp(cell: Any) -> dt.datetime:
     return EPOCH + dt.timedelta(seconds=moment.seconds, microseconds=moment.nanos // 1000)
 
 
+def _read_datetime(cell: Any) -> dt.datetime:
+    """A civil time: years, months, days, hours, minutes and seconds in bits of one number."""
+    moment = cell.datetime_value
+    packed, parts = moment.bit_field_datetime_seconds, []
+    for bits in (6, 6, 5, 5, 4):
+        parts.append(packed & (1 << bits) - 1)
+        packed >>= bits
+    second, minute, hour, day, month = parts
+    return dt.datetime(packed, month, day, hour, minute, second, moment.nanos // 1000)  # noqa: DTZ001
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
+    "DATETIME": _read_datetime,
     "NUMERIC": _read_numeric,
     "DATE": lambda cell: _DATE_ZERO + dt.timedelta(days=cell.date_value),
     "TIMESTAMP": _read_timestamp,
