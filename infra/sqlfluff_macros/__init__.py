@@ -56,6 +56,11 @@ def list_elements(_list: Any, alias: str) -> str:
     return f"some_table as {alias}"
 
 
+def touches_in_window(conversions: str, events: str, *_: Any) -> str:
+    """A query of two relations."""
+    return f"select * from {conversions} union all select * from {events}"
+
+
 def event_deliveries() -> list[dict[str, str]]:
     """A list to loop over."""
     names = ("staging", "link", "key", "id", "input", "other_link", "other_input")
@@ -78,6 +83,14 @@ def split_text(text: str, _delimiter: str) -> str:
 def list_to_text(values: str, _delimiter: str = ", ") -> str:
     """Likewise."""
     return f"list_to_text({values})"
+
+
+def verdict_effects(*_: Any, **__: Any) -> list[dict[str, Any]]:
+    """A list for the config block."""
+    return []
+
+
+attribution_effects = verdict_effects
 
 
 def config(*_: Any, **__: Any) -> str:
@@ -112,7 +125,7 @@ for _path in sorted((_ROOT / "macros").rglob("*.sql")):
     for _name in _PUBLIC.findall(_path.read_text()):
         globals().setdefault(_name, _function(_name))
 
-delivery_counts = _query
+delivery_counts = unlisted_deliveries = _query
 stage = hub = link = event_link = satellite = dimension_versions = _query
 multi_active_satellite = effectivity_satellite = record_tracking_satellite = _query
 pit = bridge = sketch = _query

@@ -35,48 +35,10 @@ impressions as (
 ),
 
 touches as (
-    select
-        {{ hash_key([
-            'conversions.conversion_id', "'view'", 'impressions.impression_id'
-        ]) }} as attribution_touch_hk,
-        conversions.conversion_hk,
-        conversions.conversion_id,
-        conversions.event_at as conversion_at,
-        conversions.event_date,
-        conversions.advertiser_hk,
-        conversions.user_hk,
-        conversions.conversion_type,
-        cast(round(conversions.conversion_value * 1000000) as bigint) as conversion_value_micros,
-        conversions.currency_code,
-        impressions.impression_hk,
-        impressions.impression_id,
-        impressions.event_at as touch_at,
-        impressions.line_item_hk,
-        versions.campaign_hk,
-        impressions.creative_hk,
-        impressions.placement_hk,
-        impressions.channel,
-        versions.attribution_model
-    from conversions
-    inner join impressions
-        on
-            conversions.user_hk = impressions.user_hk
-            and conversions.event_at > impressions.event_at
-    inner join {{ ref('bv_line_item_versions') }} as versions
-        on
-            conversions.advertiser_hk = versions.advertiser_hk
-            and impressions.line_item_hk = versions.line_item_hk
-            and impressions.event_at >= versions.as_of_from
-            and impressions.event_at < versions.valid_to
-    where
-        {{ micros_between('impressions.event_at', 'conversions.event_at') }}
-        <= least(versions.view_window_hours, {{ var('max_view_window_hours') }}) * 3600000000
-        and (
-            versions.conversion_types is null
-            or {{ list_has(
-                split_text('versions.conversion_types', '|'), 'conversions.conversion_type'
-            ) }}
-        )
+    {{ touches_in_window(
+        'conversions', 'impressions', 'impression', ref('bv_line_item_versions'), 'view',
+        'least(versions.view_window_hours, ' ~ var('max_view_window_hours') ~ ') * 3600000000'
+    ) }}
 )
 
 select * from touches

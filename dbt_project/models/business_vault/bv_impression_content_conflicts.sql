@@ -48,29 +48,8 @@ with conflicts as (
     {%- endfor %}
 ),
 
-identified as (
-    select
-        {{ hash_key([
-            'conflicts.source_table', 'conflicts.ingest_seq:integer', 'conflicts.position_major',
-            'conflicts.position_minor:integer',
-        ]) }} as delivery_hk,
-        conflicts.*
-    from conflicts
-),
-
 new_conflicts as (
-    select *
-    from identified
-    {%- if is_incremental() %}
-    where
-        not exists (
-            select 1
-            from {{ this }} as listed
-            where
-                listed.delivery_hk = identified.delivery_hk
-                and {{ touched_dates(inputs, 'listed.event_date') }}
-        )
-    {%- endif %}
+    {{ unlisted_deliveries('conflicts', inputs) }}
 )
 
 select * from new_conflicts

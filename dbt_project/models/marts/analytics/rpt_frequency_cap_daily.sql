@@ -8,20 +8,11 @@
     Caps reach back at most `max_frequency_cap_hours`; assert_frequency_caps_are_in_reach says if one does
     not.
 #}
-{% set days = (var('max_frequency_cap_hours') / 24) | round(0, 'ceil') | int %}
+{% set days = (var('max_frequency_cap_hours') + 23) // 24 %}
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
-    meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 2,
-         'days_after': 2 + (var('max_frequency_cap_hours') / 24) | round(0, 'ceil') | int},
-        {'input': 'adserver.impressions', 'days_before': 1,
-         'days_after': 1 + (var('max_frequency_cap_hours') / 24) | round(0, 'ceil') | int},
-        {'input': 'adserver.clicks', 'days_before': 1,
-         'days_after': 1 + (var('max_frequency_cap_hours') / 24) | round(0, 'ceil') | int},
-        {'input': 'campaigns.line_items', 'by': 'effective_from',
-         'days_before': var('late_dimension_days')},
-    ]}
+    meta={'date_effects': verdict_effects(clicks=false, days_after=days, dimensions=['line_items'])}
 ) }}
 
 with impressions as (

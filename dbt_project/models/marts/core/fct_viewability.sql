@@ -2,11 +2,7 @@
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
     cluster_by=['line_item_key', 'placement_key'],
-    meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
-        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
-        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
-    ]}
+    meta={'date_effects': verdict_effects(clicks=false)}
 ) }}
 
 with impressions as (
