@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 
-from ingestion.contracts import Contract
+from ingestion.contracts import Contract, all_contracts
 from ingestion.lake.catalog import open_catalog, setup_lock
 from ingestion.lake.catalog_problems import lake_errors
 from ingestion.lake.check import FileProblem, check_table
@@ -110,7 +110,7 @@ class Lake:
     def heads(self) -> dict[str, int]:
         """Where everything stands that a pin carries, named as in `Pin.heads`."""
         with lake_errors(self._settings):
-            raw = {name: head.ingest_seq for name, head in self._tables.lasting_heads().items()}
+            raw = {known.name: self._tables.head(known).ingest_seq for known in all_contracts()}
             return raw | {f"{OPS}.{name}": head.rows for name, head in self._ops.heads().items()}
 
     def stream_position(self, contract: Contract) -> StreamPosition:

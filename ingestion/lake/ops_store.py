@@ -49,7 +49,11 @@ class OpsStore:
         return self._catalog.load_table(ops.identifier)
 
     def heads(self) -> dict[str, TableHead]:
-        """Where the tables stand that a pin carries, by name; their pointers are written."""
+        """Where the tables stand that a pin carries, by name."""
+        return {name: head_of(f"{OPS}.{name}", self.table(ops)) for name, ops in PINNED_OPS.items()}
+
+    def lasting_heads(self) -> dict[str, TableHead]:
+        """The same, their pointers written, so that no recovery falls behind them."""
         heads = {}
         for name, ops in PINNED_OPS.items():
             table = self.table(ops)

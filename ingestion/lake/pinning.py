@@ -48,7 +48,7 @@ class Pinning:
             before = last.heads() if last is not None else {}
             # Heads are read after `ops.pins`, and only ever rise, so none lies below the last pin.
             heads = self._tables.lasting_heads()
-            own = self._ops.heads()
+            own = self._ops.lasting_heads()
             pin = Pin(
                 number=last.number + 1 if last is not None else 1,
                 pinned_at=datetime.now(UTC),
