@@ -8,6 +8,7 @@ import typer
 from orchestration.cli.output import (
     Format,
     JsonFlag,
+    form_of,
     print_answer,
     print_facts,
     print_json,
@@ -107,6 +108,5 @@ def query(
     if sql:
         typer.echo(layer.sql(question))
         return
-    kind = Format.JSON if as_json else output
-    most = limit if limit is not None else (100 if kind is Format.TABLE else None)
+    kind, most = form_of(output, limit, as_json=as_json)
     print_answer(layer.ask(question, limit=most), kind)

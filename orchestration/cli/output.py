@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _FILE_WIDTH = 160
 """Columns of a table that goes to a file or a pipe, whose reader can scroll."""
 
+_TABLE_ROWS = 100
+"""Most rows of a table, unless the command says another number."""
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 
 
@@ -30,6 +33,12 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+def form_of(output: Format, limit: int | None, *, as_json: bool) -> tuple[Format, int | None]:
+    """How rows are printed, and how many of them: in a table 100 unless told."""
+    kind = Format.JSON if as_json else output
+    return kind, limit if limit is not None or kind is not Format.TABLE else _TABLE_ROWS
 
 
 def remarks() -> "Console":

@@ -8,6 +8,7 @@ import typer
 from orchestration.cli.output import (
     Format,
     JsonFlag,
+    form_of,
     print_answer,
     print_facts,
     print_json,
@@ -282,8 +283,7 @@ def query(
         text = sys.stdin.read()
     else:
         text = sql
-    kind = Format.JSON if as_json else output
-    most = limit if limit is not None else (100 if kind is Format.TABLE else None)
+    kind, most = form_of(output, limit, as_json=as_json)
     print_answer(run_query(load_settings(), text, limit=most, build=build), kind)
 
 

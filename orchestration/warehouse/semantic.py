@@ -75,19 +75,13 @@ class SemanticLayer:
         self._settings = settings
         client: Any = _Dialect(settings.warehouse_engine)
         self._engine = MetricFlowEngine(SemanticManifestLookup(_manifest(settings)), client)
+        self._metrics: dict[str, Any] = {
+            metric.name: metric for metric in self._engine.list_metrics()
+        }
 
     def metrics(self) -> list[Metric]:
         """All metrics, by name."""
-        return [
-            Metric(
-                metric.name,
-                metric.label or metric.name,
-                str(metric.config.meta["unit"]) if metric.config else "",
-                metric.description or "",
-                self._group_bys(metric.name),
-            )
-            for metric in sorted(self._engine.list_metrics(), key=lambda metric: metric.name)
-        ]
+        return [self.metric(name) for name in sorted(self._metrics)]
 
     def metric(self, name: str) -> Metric:
         """One metric.
@@ -95,14 +89,24 @@ class SemanticLayer:
         Raises:
             AdxError: There is none of that name.
         """
-        for metric in self.metrics():
-            if metric.name == name:
-                return metric
-        raise AdxError(
-            f"No metric is called {name}.",
-            remedy="`adx metrics list` shows all of them.",
-            exit_code=ExitCode.USAGE,
+        if name not in self._metrics:
+            raise AdxError(
+                f"No metric is called {name}.",
+                remedy="`adx metrics list` shows all of them.",
+                exit_code=ExitCode.USAGE,
+            )
+        metric = self._metrics[name]
+        return Metric(
+            name,
+            metric.label or name,
+            self._unit(name),
+            metric.description or "",
+            self._group_bys(name),
         )
+
+    def _unit(self, name: str) -> str:
+        metric = self._metrics.get(name)
+        return str(metric.config.meta["unit"]) if metric is not None and metric.config else ""
 
     def _group_bys(self, metric: str) -> tuple[str, ...]:
         found = self._engine.list_group_bys([metric])
@@ -139,9 +143,8 @@ class SemanticLayer:
     def _check_currencies(self, question: Question) -> None:
         if any("currency" in text for text in (*question.by, *question.where)):
             return
-        units = {metric.name: metric.unit for metric in self.metrics()}
         for name in question.metrics:
-            if units.get(name) == NATIVE:
+            if self._unit(name) == NATIVE:
                 raise AdxError(
                     f"{name} is in the currencies of its amounts, which do not add up.",
                     remedy="Group it `--by currency`, choose one "
