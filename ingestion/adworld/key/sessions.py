@@ -19,11 +19,14 @@ from ingestion.adworld.config import DAY_US, SECOND_US
 from ingestion.adworld.ids import mix
 from ingestion.adworld.key.actions import distinct_actions, identified
 from ingestion.adworld.key.exact import Answer, answer, rate
-from ingestion.adworld.key.groups import date_text
+from ingestion.adworld.key.groups import Group, date_text
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.traffic import ACTION_NAMES, PLATFORMS
 
 GAP_US = 30 * 60 * SECOND_US
+
+STEPS = ACTION_NAMES[:3]
+"""View, click and purchase: the steps of a funnel, and the names that come first."""
 
 
 class Action(NamedTuple):
@@ -78,27 +81,40 @@ def session_answers(ledger: Ledger) -> Iterator[Answer | None]:
     yield from _funnels(actions)
 
 
+def _is(action: Action, name: str) -> bool:
+    return action.name >= 0 and ACTION_NAMES[action.name] == name
+
+
+def _split(actions: list[Action]) -> list[list[Action]]:
+    """The sessions of a user's actions on a platform."""
+    sessions: list[list[Action]] = []
+    for action, is_start in zip(actions, session_starts(actions), strict=True):
+        if is_start:
+            sessions.append([])
+        sessions[-1].append(action)
+    return sessions
+
+
 def _sessions(actions: list[Action]) -> Iterator[Answer | None]:
     of_user: dict[tuple[int, int], list[Action]] = defaultdict(list)
     for action in actions:
         if action.user >= 0:
             of_user[action.user, action.platform].append(action)
-    sessions: Counter[tuple[int, int]] = Counter()
-    within: Counter[tuple[int, int]] = Counter()
+    counts: dict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
     for (_, platform), own in of_user.items():
-        day = 0
-        for action, is_start in zip(own, session_starts(own), strict=True):
-            if is_start:
-                day = action.day
-                sessions[day, platform] += 1
-            within[day, platform] += 1
-    for metric, counts in (("sessions", sessions), ("session_actions", within)):
+        for session in _split(own):
+            place = session[0].day, platform
+            counts["sessions"][place] += 1
+            counts["session_actions"][place] += len(session)
+            counts["session_seconds"][place] += (session[-1].ts - session[0].ts) // SECOND_US
+            counts["purchase_sessions"][place] += any(_is(action, "purchase") for action in session)
+    for metric, places in counts.items():
         by_day: Counter[int] = Counter()
         by_platform: Counter[int] = Counter()
-        for (day, platform), count in counts.items():
+        for (day, platform), count in places.items():
             by_day[day] += count
             by_platform[platform] += count
-        yield answer(metric, {}, counts.total())
+        yield answer(metric, {}, places.total())
         for day, count in by_day.items():
             yield answer(metric, {"event_date": date_text(day)}, count)
         for platform, count in by_platform.items():
@@ -108,12 +124,17 @@ def _sessions(actions: list[Action]) -> Iterator[Answer | None]:
 
 def reached_steps(names: list[str]) -> int:
     """How many of view, click and purchase a user's actions in their order go through."""
-    wanted = ("view", "click", "purchase")
     step = 0
     for name in names:
-        if step < len(wanted) and name == wanted[step]:
+        if step < len(STEPS) and name == STEPS[step]:
             step += 1
     return step
+
+
+def _funnel_groups(day: int, product: int) -> tuple[Group, ...]:
+    """The groups that something of a product on a date counts in."""
+    date, sku = ("event_date", date_text(day)), ("SKU", f"SKU-{1001 + product}")
+    return (), (date,), (sku,), (date, sku)
 
 
 def _funnels(actions: list[Action]) -> Iterator[Answer | None]:
@@ -122,14 +143,17 @@ def _funnels(actions: list[Action]) -> Iterator[Answer | None]:
         if action.user >= 0 and action.product >= 0 and action.name >= 0:
             of_user[action.day, action.product, action.user].append(ACTION_NAMES[action.name])
     metrics = ("funnel_viewers", "funnel_clickers", "funnel_purchasers")
-    counts: dict[str, Counter[tuple[tuple[str, str], ...]]] = {name: Counter() for name in metrics}
+    counts: dict[str, Counter[Group]] = defaultdict(Counter)
+    for action in actions:
+        if action.product >= 0 and 0 <= action.name < len(STEPS):
+            for dims in _funnel_groups(action.day, action.product):
+                counts[f"product_{STEPS[action.name]}s"][dims] += 1
     for (day, product, _), names in of_user.items():
-        date, sku = ("event_date", date_text(day)), ("SKU", f"SKU-{1001 + product}")
         for metric in metrics[: reached_steps(names)]:
-            for dims in ((), (date,), (sku,), (date, sku)):
+            for dims in _funnel_groups(day, product):
                 counts[metric][dims] += 1
-    for metric in metrics:
-        for group, count in counts[metric].items():
+    for metric, groups in counts.items():
+        for group, count in groups.items():
             yield answer(metric, dict(group), count)
     for metric, above, below in (
         ("funnel_click_rate", metrics[1], metrics[0]),

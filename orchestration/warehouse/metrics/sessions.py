@@ -4,7 +4,12 @@ from orchestration.warehouse.metrics.family import Family, Measures, Number, rat
 
 SESSIONS = Family(
     relation="analytics.rpt_sessions_daily",
-    measures={"sessions": "sum(session_count)", "session_actions": "sum(action_count)"},
+    measures={
+        "sessions": "sum(session_count)",
+        "session_actions": "sum(action_count)",
+        "session_seconds": "sum(duration_seconds)",
+        "purchase_sessions": "sum(purchase_session_count)",
+    },
     dimensions={"event_date": "event_date", "platform": "platform"},
     grains=("total", "event_date", "platform"),
 )
@@ -21,6 +26,9 @@ def _steps(measures: Measures, _grain: str) -> dict[str, Number | None]:
 FUNNEL = Family(
     relation="analytics.rpt_product_funnel_daily",
     measures={
+        "product_views": "sum(view_count)",
+        "product_clicks": "sum(click_count)",
+        "product_purchases": "sum(purchase_count)",
         "funnel_viewers": "sum(viewer_count)",
         "funnel_clickers": "sum(clicker_count)",
         "funnel_purchasers": "sum(purchaser_count)",
