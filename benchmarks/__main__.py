@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, show, write
 
-NAMES = ("stream", "files", "package", "vault", "build", "attribution", "world")
+NAMES = ("stream", "files", "package", "vault", "build", "attribution", "reach", "world")
 LATEST = Path(__file__).with_name("latest.json")
 
 
