@@ -260,12 +260,6 @@ DEFECTS = (
         "bv_sessions", "a pause of exactly the most ends a session", "> 1800000000", ">= 1800000000"
     ),
     Defect(
-        "bv_sessions",
-        "platforms share a session",
-        "coalesce(platform, '') as platform_group",
-        "'' as platform_group",
-    ),
-    Defect(
         "fct_sessions",
         "views and clicks are mixed up",
         "sessions.purchase_count",
@@ -273,9 +267,9 @@ DEFECTS = (
     ),
     Defect(
         "rpt_sessions_daily",
-        "a session lies by what follows",
+        "every session has a purchase",
         "count(case when purchase_count > 0 then 1 end)",
-        "cast(sum(purchase_count) as bigint)",
+        "count(*)",
     ),
     Defect(
         "rpt_product_funnel_daily",
@@ -442,6 +436,12 @@ DEFECTS = (
 )
 
 UNIT_DEFECTS = (
+    Defect(
+        "bv_sessions",
+        "platforms share a session",
+        "coalesce(platform, '') as platform_group",
+        "'' as platform_group",
+    ),
     Defect(
         "bv_viewability",
         "what is played twice counts twice",
