@@ -20,7 +20,7 @@ from orchestration.warehouse.query import query
 from orchestration.warehouse.verify import verify
 from tests.integration.landings import land_played
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("closed_months")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("closed_world")]
 
 LAST_MONTH = "2026-03"
 AMOUNTS = ("billed_amount", "billed_base_amount", "media_cost_amount", "media_cost_base_amount")
