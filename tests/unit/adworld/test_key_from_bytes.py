@@ -921,16 +921,19 @@ def _sessions(reading: Reading) -> Figures:
     """A moment that has no other of the same user and platform in the half hour before it."""
     actions, _, _ = _distinct(reading.streams["user_events.events"], _action_key, ts="timestamp")
     count = Count()
-    moments: dict[tuple[str, str | None], list[datetime]] = defaultdict(list)
+    moments: dict[tuple[str, str | None], list[tuple[datetime, str | None]]] = defaultdict(list)
     steps: dict[tuple[str, str, str], list[tuple[datetime, bool, str, str]]] = defaultdict(list)
     for key, row in actions.items():
         user = row.get("user_identifiers") or {}
+        moment = _moment(row["timestamp"])
+        product = (row.get("product_information") or {}).get("SKU")
+        is_step = product is not None and row["event_name"] in FUNNEL_STEPS
+        if is_step:
+            _at_product(count, f"product_{row['event_name']}s", moment.date().isoformat(), product)
         if user.get("id") is None:
             continue
-        moment = _moment(row["timestamp"])
-        moments[user["id"], user.get("platform")].append(moment)
-        product = (row.get("product_information") or {}).get("SKU")
-        if product is not None and row["event_name"] in FUNNEL_STEPS:
+        moments[user["id"], user.get("platform")].append((moment, row["event_name"]))
+        if is_step:
             place = (moment.date().isoformat(), product, user["id"])
             steps[place].append((moment, "/" not in key, key, row["event_name"]))
     _sessions_of(count, moments)
@@ -939,13 +942,7 @@ def _sessions(reading: Reading) -> Figures:
         for *_, name in sorted(found):
             taken += FUNNEL_STEPS.index(name) == taken
         for metric in ("funnel_viewers", "funnel_clickers", "funnel_purchasers")[:taken]:
-            for dims in (
-                {},
-                {"event_date": day},
-                {"SKU": product},
-                {"event_date": day, "SKU": product},
-            ):
-                count.add(metric, **dims)
+            _at_product(count, metric, day, product)
     figures = count.figures()
     for metric, above, below in (
         ("funnel_click_rate", "funnel_clickers", "funnel_viewers"),
@@ -960,20 +957,32 @@ def _sessions(reading: Reading) -> Figures:
 FUNNEL_STEPS = ("view", "click", "purchase")
 
 
-def _sessions_of(count: Count, moments: dict[tuple[str, str | None], list[datetime]]) -> None:
-    for (_, platform), of_user in moments.items():
-        of_user.sort()
-        start = of_user[0]
-        for place, moment in enumerate(of_user):
-            if place == 0 or moment - of_user[place - 1] > timedelta(minutes=30):
-                start = moment
-                _sessions_at(count, "sessions", start, platform)
-            _sessions_at(count, "session_actions", start, platform)
-
-
-def _sessions_at(count: Count, metric: str, start: datetime, platform: str | None) -> None:
-    for dims in ({}, {"event_date": start.date()}, {"platform": platform}):
+def _at_product(count: Count, metric: str, day: str, product: str) -> None:
+    for dims in ({}, {"event_date": day}, {"SKU": product}, {"event_date": day, "SKU": product}):
         count.add(metric, **dims)
+
+
+def _sessions_of(
+    count: Count, moments: dict[tuple[str, str | None], list[tuple[datetime, str | None]]]
+) -> None:
+    for (_, platform), of_user in moments.items():
+        of_user.sort(key=lambda action: action[0])
+        begun: list[list[tuple[datetime, str | None]]] = []
+        for place, action in enumerate(of_user):
+            if place == 0 or action[0] - of_user[place - 1][0] > timedelta(minutes=30):
+                begun.append([])
+            begun[-1].append(action)
+        for session in begun:
+            start, end = session[0][0], session[-1][0]
+            figures = {
+                "sessions": 1,
+                "session_actions": len(session),
+                "session_seconds": int((end - start).total_seconds()),
+                "purchase_sessions": int(any(name == "purchase" for _, name in session)),
+            }
+            for metric, value in figures.items():
+                for dims in ({}, {"event_date": start.date()}, {"platform": platform}):
+                    count.add(metric, value, **dims)
 
 
 def _by_bid(reading: Reading, table: str) -> dict[str, dict[str, Any]]:
