@@ -615,7 +615,10 @@ class _Builder:
         self.campaign(1, list(range(5, 10)), lines=1)
 
     def reports(self, day: int) -> None:
-        """What third parties counted the day before, and a credit from an exchange."""
+        """What third parties counted the day before, and credits from an exchange.
+
+        Of those of day 2 one is corrected on day 3, and one withdrawn.
+        """
         for n, item in enumerate(self.market.line_items):
             if n % 3 or ("line_items", (item.line_item_id,)) not in self.rows:
                 continue
@@ -633,20 +636,34 @@ class _Builder:
                 },
                 self.at(day, 6 + n / 100),
             )
-        item = self.market.line_items[day]
-        self.put(
-            "credit_notes",
-            {
-                "credit_id": f"credit-{day:03d}",
-                "exchange": "openx",
-                "line_item_id": item.line_item_id,
-                "for_month": self.config.date_of(day).replace(day=1).isoformat(),
-                "amount_micros": int(self.rng.integers(1, 40)) * 100_000,
-                "currency": "USD",
-                "reason": None if day % 2 else "undelivered",
-            },
-            self.at(day, 6),
+        self.credit_note(
+            f"credit-{day:03d}",
+            self.market.line_items[day],
+            day,
+            amount_micros=int(self.rng.integers(1, 40)) * 100_000,
+            reason=None if day % 2 else "undelivered",
         )
+        if day == 2:
+            items = self.market.line_items
+            for credit_id, item in (("credit-901", items[1]), ("credit-902", items[6])):
+                self.credit_note(credit_id, item, day, amount_micros=1_234_567, currency="INR")
+        if day == 3:
+            corrected = ("credit-002",)
+            amount = self.rows["credit_notes", corrected]["amount_micros"] // 2
+            self.change("credit_notes", corrected, self.at(day, 7), amount_micros=amount)
+            self.delete("credit_notes", ("credit-902",))
+
+    def credit_note(self, credit_id: str, item: LineItem, day: int, **values: object) -> None:
+        """What an exchange gives back for the month so far."""
+        row = {
+            "credit_id": credit_id,
+            "exchange": "openx",
+            "line_item_id": item.line_item_id,
+            "for_month": self.config.date_of(day).replace(day=1).isoformat(),
+            "currency": "USD",
+            "reason": None,
+        }
+        self.put("credit_notes", {**row, **values}, self.at(day, 6))
 
 
 def first_rate_date(config: WorldConfig) -> date:

@@ -15,7 +15,7 @@
 
 {#
     An interval of output dates, widened to whole months where the effect says so, and then by the days
-    that are read beyond it.
+    that it reaches, or that are read, beyond them.
 #}
 {% macro _widened_interval(interval, unit, days_before, days_after) %}
     {%- set start, end = interval -%}
@@ -34,7 +34,9 @@
     {%- set intervals = [] -%}
     {%- set again = _window().get('again') -%}
     {%- for effect in effects -%}
-        {%- set unknown = effect.keys() | reject('in', ['input', 'by', 'days_before', 'days_after', 'widen_to']) | list -%}
+        {%- set unknown = effect.keys() | reject('in', [
+            'input', 'by', 'days_before', 'days_after', 'widen_to', 'days_beyond'
+        ]) | list -%}
         {%- if unknown -%}
             {{ _argument_error("a date effect has no key '" ~ unknown[0] ~ "'") }}
         {%- endif -%}
@@ -61,9 +63,10 @@
             {{ _argument_error("a date effect is by event_date, effective_from or any, not '" ~ by ~ "'") }}
         {%- endif -%}
         {%- for interval in found -%}
-            {%- do intervals.append(
-                _widened_interval(interval, effect.get('widen_to'), days_before, days_after)
-            ) -%}
+            {%- set beyond = effect.get('days_beyond', 0) -%}
+            {%- do intervals.append(_widened_interval(
+                interval, effect.get('widen_to'), days_before + beyond, days_after + beyond
+            )) -%}
         {%- endfor -%}
     {%- endfor -%}
 

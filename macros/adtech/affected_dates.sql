@@ -11,7 +11,8 @@
     - by: event_date (default)   its own event date,
     - by: effective_from         the earliest effective date of the new rows, and all dates after it,
     - by: any                    (no date: every output date is affected).
-    With `widen_to: month`, whole months are affected: for what is fitted by month.
+    With `widen_to: month`, whole months are affected: for what is fitted by month; with `days_beyond`,
+    so many days either side of them, too: for dates in other time zones.
 
     `days_before` and `days_after` of this macro widen the result, for inputs that are read beyond the
     output's own dates. `true` without a pin, in a rebuild, and while the table does not exist yet.

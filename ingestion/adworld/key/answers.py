@@ -28,6 +28,7 @@ def answers(ledger: Ledger) -> list[Answer]:
     """Every true value that is not zero, in order."""
     delivery = Delivery(ledger)
     auctioned = Auctioned(ledger, delivery)
+    attribution = Attribution(ledger, delivery)
     found = [
         *delivery_answers(delivery),
         *reason_answers(delivery),
@@ -36,9 +37,9 @@ def answers(ledger: Ledger) -> list[Answer]:
         *video_answers(ledger, delivery),
         *reach_answers(ledger, delivery),
         *auction_answers(auctioned, delivery),
-        *money_answers(Books(delivery, auctioned, ledger.day)),
+        *money_answers(Books(delivery, auctioned, attribution, ledger.day)),
         *conversion_answers(ledger),
-        *attribution_answers(Attribution(ledger, delivery), delivery),
+        *attribution_answers(attribution, delivery),
         *action_answers(ledger),
         *session_answers(ledger),
         *balance_answers(ledger),

@@ -29,7 +29,7 @@ from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass, first_loaded
 from ingestion.adworld.key.exact import Answer, answer, rate
 from ingestion.adworld.key.groups import date_text
-from ingestion.adworld.key.money import Versions, versions_of
+from ingestion.adworld.key.versions import Versions, versions_of
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import CHANNELS, Row
 from ingestion.adworld.traffic import CONVERSION_TYPES

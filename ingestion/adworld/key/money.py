@@ -1,156 +1,71 @@
-"""Media cost, gross billing and margin, in native and base currency.
+"""Media cost, billing and margin, in native and base currency.
 
 - Media cost: a CPM of m micro-units costs exactly m billionths of a unit for an impression. Every
   impression whose bid a billing notice names costs what clears the win, in the win's currency: by
-  the impression's line item and date, whenever the notice came. Without a notice, without a win
-  that has come, or without a bid (direct buys) it costs nothing.
-- Gross billed: CPM, the rate (micro-units, CPM) of every gross impression; CPC, the rate
-  (micro-units) of every click that is no orphan, repeats included. Rate and pricing model are
-  those of the line item's version at the time of the event (the click's time for a click).
-  CPA bills nothing here.
-- The version of an event is the one with the latest `updated_at` at or before it, else the
-  earliest. Deletions are no versions.
+  the impression's line item and date, valid or not, whenever the notice came. Without a notice,
+  without a win that has come, or without a bid (direct buys) it costs nothing. Less the credit
+  notes of exchanges, each on the first date of the month that it is for.
+- Billed (spend): CPM, the rate (micro-units, CPM) of every net impression; CPC, the rate
+  (micro-units) of every net click; CPA, the rate (micro-units) of every conversion, as far as it
+  is attributed to the line item by the line item's own model (the model of the touch's time).
+  Rate and pricing model are those of the line item's version at the time of the event: of the
+  click for a click, of the conversion for a conversion.
 - The date is the one in the advertiser's time zone, as the advertiser's version of that time
-  has it. A click has its own date.
-- Base amounts: the sums of (line item, advertiser date, currency) are converted one by one,
-  rounded to nine decimals, and then added.
+  has it. A click has its own date, and so has a conversion.
+- Base amounts: the sums of (line item, advertiser date, currency), of each part of the billing and
+  of the gross media cost, are converted one by one, rounded to nine decimals, and then added.
+  Credit notes are converted note by note.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
 import numpy as np
 
-from ingestion.adworld.config import DAY_US, HOUR_US, SECOND_US, WorldConfig
 from ingestion.adworld.frames import Ints
-from ingestion.adworld.fx import seen
+from ingestion.adworld.key.attribution import MILLION, MODELS, Attribution, values_of
 from ingestion.adworld.key.auctions import BILLIONTHS, Auctioned
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass, positions
 from ingestion.adworld.key.exact import Answer, answer, rounded
 from ingestion.adworld.key.groups import Dimension, by_list, date_text, sums
-from ingestion.adworld.market import Row, polls
+from ingestion.adworld.key.rates import BASE, rates_known
+from ingestion.adworld.key.versions import local_days, versions_of
+from ingestion.adworld.market import Key, PolledRow, Row, polls
 from ingestion.adworld.traffic import CLEARING
 
-BASE = "EUR"
-MILLIONTHS = 1_000_000
+Place = tuple[int, str]
+"""A line item (position) and an advertiser date."""
 
 Money = dict[tuple[int, str, str], Fraction]
 """Amounts by line item (position), advertiser date and currency."""
 
+Numbers = dict[Place, Fraction]
+"""Amounts of one currency, or counts, by line item and advertiser date."""
 
-class Rates:
-    """Exchange rates as far as they are known.
-
-    Args:
-        known: Base, quote, date, and units of quote for one unit of base; of two rates of one
-            pair and date the later one in this order counts.
-    """
-
-    def __init__(self, known: Iterable[tuple[str, str, str, Fraction]]) -> None:
-        self._of_pair: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(dict)
-        for base, quote, day, rate in known:
-            self._of_pair[base, quote][day] = rate
-
-    def rate(self, base: str, quote: str, day: str) -> Fraction | None:
-        """The rate of a day, else the last one before it; ISO dates sort as they pass."""
-        rates = self._of_pair.get((base, quote), {})
-        earlier = [known for known in rates if known <= day]
-        return rates[max(earlier)] if earlier else None
-
-    def convert(self, amount: Fraction, source: str, target: str, day: str) -> Fraction | None:
-        """By the pair, else by its inverse, rounded; none where there is neither."""
-        if source == target:
-            return rounded(amount)
-        direct = self.rate(source, target, day)
-        if direct is not None:
-            return rounded(amount * direct)
-        inverse = self.rate(target, source, day)
-        return None if inverse is None else rounded(amount / inverse)
-
-    def to_base(self, amount: Fraction, currency: str, day: str) -> Fraction | None:
-        """In the base currency: pair, else inverse, else by way of USD."""
-        converted = self.convert(amount, currency, BASE, day)
-        if converted is not None:
-            return converted
-        dollars = self.convert(amount, currency, "USD", day)
-        return None if dollars is None else self.convert(dollars, "USD", BASE, day)
-
-
-def rates_known(config: WorldConfig, day: int) -> Rates:
-    """The rates that the API has shown by the end of a day."""
-    return Rates(
-        (*rate.pair, rate.document["rate_date"], Fraction(rate.document["rate"]))
-        for rate in seen(config, day)
-        if rate.bad is None
-    )
-
-
-@dataclass(frozen=True)
-class Versions:
-    """The versions of each entity that polls have seen, by `updated_at`."""
-
-    effective: list[list[int]]
-    rows: list[list[Row]]
-
-    def at(self, entity: int, ts: int) -> Row:
-        """The version of one entity at one moment."""
-        earlier = sum(1 for moment in self.effective[entity] if moment <= ts)
-        return self.rows[entity][max(0, earlier - 1)]
-
-    def indices(self, entities: Ints, ts: Ints) -> Ints:
-        """The same for many: position of the version among those of its entity."""
-        found = np.zeros(len(entities), np.int64)
-        for entity, moments in enumerate(self.effective):
-            if len(moments) > 1:
-                rows = np.flatnonzero(entities == entity)
-                place = np.searchsorted(np.array(moments), ts[rows], side="right") - 1
-                found[rows] = place.clip(0)
-        return found
-
-
-def versions_of(config: WorldConfig, day: int, table: str, ids: list[str]) -> Versions:
-    """What polls up to a day saw of the rows of a table."""
-    seen: dict[str, list[tuple[int, Row]]] = {known: [] for known in ids}
-    for polled in polls(config, day):
-        if polled.table == table and polled.row is not None and polled.key[0] in seen:
-            seen[polled.key[0]].append((moment_us(polled.row["updated_at"]), polled.row))
-    ordered = [sorted(seen[known], key=lambda version: version[0]) for known in ids]
-    return Versions(
-        [[moment for moment, _ in versions] for versions in ordered],
-        [[row for _, row in versions] for versions in ordered],
-    )
-
-
-def moment_us(text: str) -> int:
-    """Epoch microseconds of an RFC 3339 text."""
-    since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
-
-
-def local_days(ts: Ints, zone: str) -> Ints:
-    """Days since 1970 in a time zone.
-
-    Offsets are looked up once an hour: the zones of the world change theirs on the hour of UTC.
-    """
-    hours, of_row = np.unique(ts // HOUR_US, return_inverse=True)
-    info = ZoneInfo(zone)
-    offsets = [
-        datetime.fromtimestamp(hour * 3_600, UTC).astimezone(info).utcoffset()
-        for hour in hours.tolist()
-    ]
-    seconds = [0 if offset is None else int(offset.total_seconds()) for offset in offsets]
-    return (ts + np.array(seconds, np.int64)[of_row] * SECOND_US) // DAY_US
+Group = TypeVar("Group")
 
 
 class Books:
-    """Amounts by line item, advertiser date and currency."""
+    """Amounts by line item, advertiser date and currency.
 
-    def __init__(self, delivery: Delivery, auctioned: Auctioned, day: int) -> None:
+    Attributes:
+        cpm: Billed for net impressions.
+        cpc: Billed for net clicks.
+        cpa: Billed for attributed conversions.
+        paid: Media cost before credit notes.
+        credits: Credit notes.
+        values: What attributed conversions are worth.
+        shown: Net impressions.
+        clicked: Net clicks.
+        converted: Attributed conversions.
+    """
+
+    def __init__(
+        self, delivery: Delivery, auctioned: Auctioned, attribution: Attribution, day: int
+    ) -> None:
         self.market = delivery.market
         config = delivery.config
         self.rates = rates_known(config, day)
@@ -159,13 +74,24 @@ class Books:
         self.items = versions_of(config, day, "line_items", item_ids)
         self.advertisers = versions_of(config, day, "advertisers", self.market.advertiser_ids)
         impressions, clicks = delivery.impressions, delivery.clicks
-        explained = np.flatnonzero(delivery.classes != ClickClass.ORPHAN)
         items = impressions["line_item"].astype(np.int64)
-        click_items = items[delivery.parents[explained]]
-        self.media = self._media(items, impressions["ts"], auctioned)
-        self.cpm = self._billed("CPM", items, impressions["ts"], BILLIONTHS)
-        self.cpc = self._billed("CPC", click_items, clicks["ts"][explained], MILLIONTHS)
-        self.shown = np.bincount(items, minlength=len(item_ids))
+        valid = np.flatnonzero(~delivery.invalid_impressions)
+        net = np.flatnonzero(delivery.classes == ClickClass.NET)
+        of_shown = (items[valid], impressions["ts"][valid])
+        of_clicks = (items[delivery.parents[net]], clicks["ts"][net])
+        self.paid = self._paid(items, impressions["ts"], auctioned)
+        self.cpm = self._billed("CPM", *of_shown, BILLIONTHS)
+        self.cpc = self._billed("CPC", *of_clicks, MILLION)
+        self.shown = self._counted(*of_shown)
+        self.clicked = self._counted(*of_clicks)
+        self.cpa: Money = defaultdict(Fraction)
+        self.values: Money = defaultdict(Fraction)
+        self.converted: Numbers = defaultdict(Fraction)
+        self._convert(attribution)
+        self.credits: Money = defaultdict(Fraction)
+        self.credits_in_base: Numbers = defaultdict(Fraction)
+        for note in credit_notes(polls(config, day)):
+            self._credit(note)
 
     def advertiser_days(self, items: Ints, ts: Ints) -> Ints:
         """The advertiser's date of events of line items, in days since 1970."""
@@ -178,6 +104,12 @@ class Books:
                 days[of_version] = local_days(ts[of_version], row["time_zone"])
         return days
 
+    def _advertiser_date(self, item: int, ts: int) -> str:
+        """The same for one event, as text."""
+        owner = self.market.line_items[item].advertiser
+        zone = self.advertisers.at(owner, ts)["time_zone"]
+        return date_text(int(local_days(np.array([ts]), zone)[0]))
+
     def _sum(self, items: Ints, ts: Ints, currency: Dimension, micros: Ints, unit: int) -> Money:
         dimensions = {
             "line_item": Dimension(items, str),
@@ -189,7 +121,17 @@ class Books:
             for group, total in sums(dimensions, tuple(dimensions), micros)
         }
 
-    def _media(self, items: Ints, ts: Ints, auctioned: Auctioned) -> Money:
+    def _counted(self, items: Ints, ts: Ints) -> Numbers:
+        dimensions = {
+            "line_item": Dimension(items, str),
+            "advertiser_date": Dimension(self.advertiser_days(items, ts), date_text),
+        }
+        return {
+            (int(group[0][1]), group[1][1]): Fraction(total)
+            for group, total in sums(dimensions, tuple(dimensions))
+        }
+
+    def _paid(self, items: Ints, ts: Ints, auctioned: Auctioned) -> Money:
         bids, wins = auctioned.impression_bids, auctioned.wins
         win, won = positions(bids, wins["number"])
         billed = np.flatnonzero(won & np.isin(bids, auctioned.notices["number"]))
@@ -213,9 +155,39 @@ class Books:
         code = by_list(currency[items, version], currencies)
         return self._sum(items, ts, code, rate[items, version], unit)
 
-    def in_base(self, money: Money) -> dict[tuple[int, str], Fraction]:
+    def _convert(self, attribution: Attribution) -> None:
+        """Conversions by the models of the touches' line items: count, value, and CPA."""
+        for path in attribution.paths:
+            currency = self.market.advertiser_currency[path.advertiser]
+            for model in {touch.terms["attribution_model"] for touch in path.touches} & {*MODELS}:
+                millionths = attribution.credits_of(path, model)
+                values = values_of(path, millionths)
+                for touch, credit, value in zip(path.touches, millionths, values, strict=True):
+                    if touch.terms["attribution_model"] != model or not credit:
+                        continue
+                    item = touch.line_item
+                    date = self._advertiser_date(item, path.ts)
+                    terms = self.items.at(item, path.ts)
+                    self.converted[item, date] += Fraction(credit, MILLION)
+                    self.values[item, date, currency] += Fraction(value, MILLION)
+                    if terms["pricing_model"] == "CPA":
+                        amount = Fraction(terms["rate_micros"] * credit, MILLION * MILLION)
+                        self.cpa[item, date, terms["currency"]] += amount
+        # Parts of a conversion are parts of a millionth: rounded once, after summing.
+        for place, amount in self.cpa.items():
+            self.cpa[place] = rounded(amount)
+
+    def _credit(self, note: Row) -> None:
+        item, date = self.item_ids.index(note["line_item_id"]), note["for_month"]
+        amount = Fraction(note["amount_micros"], MILLION)
+        self.credits[item, date, note["currency"]] += amount
+        converted = self.rates.to_base(amount, note["currency"], date)
+        if converted is not None:
+            self.credits_in_base[item, date] += converted
+
+    def in_base(self, money: Money) -> Numbers:
         """Base amounts by line item and advertiser date; what has no rate is left out."""
-        total: dict[tuple[int, str], Fraction] = defaultdict(Fraction)
+        total: Numbers = defaultdict(Fraction)
         for (item, day, currency), amount in money.items():
             converted = self.rates.to_base(amount, currency, day)
             if converted is not None:
@@ -230,6 +202,19 @@ class Books:
             "campaign_id": self.market.campaign_ids[campaign],
             "advertiser_id": self.market.advertiser_ids[self.market.campaign_advertiser[campaign]],
         }[dimension]
+
+
+def credit_notes(seen: Iterable[PolledRow]) -> list[Row]:
+    """The credit notes as they stand after all polls: corrected, and without deleted ones."""
+    notes: dict[Key, Row] = {}
+    for polled in seen:
+        if polled.table != "credit_notes":
+            continue
+        if polled.row is None:
+            notes.pop(polled.key, None)
+        else:
+            notes[polled.key] = polled.row
+    return list(notes.values())
 
 
 NATIVE_GRAINS: tuple[tuple[str, ...], ...] = (
@@ -248,19 +233,13 @@ BASE_GRAINS: tuple[tuple[str, ...], ...] = (
     ("advertiser_date",),
     (),
 )
-ECPM_GRAINS: tuple[tuple[str, ...], ...] = (
-    ("line_item_id",),
-    ("campaign_id",),
-    ("advertiser_id",),
-    (),
-)
+
+Sums = dict[tuple[tuple[str, str], ...], Fraction]
 
 
-def _added(
-    books: Books, amounts: dict[tuple[int, str, str], Fraction], grain: tuple[str, ...]
-) -> dict[tuple[tuple[str, str], ...], Fraction]:
+def _added(books: Books, amounts: Money, grain: tuple[str, ...]) -> Sums:
     """Sums of amounts (by line item, date, currency) at a coarser grain."""
-    total: dict[tuple[tuple[str, str], ...], Fraction] = defaultdict(Fraction)
+    total: Sums = defaultdict(Fraction)
     for (item, day, currency), amount in amounts.items():
         texts = {"advertiser_date": day, "currency": currency}
         group = tuple(
@@ -270,51 +249,57 @@ def _added(
     return total
 
 
-def _merged(*parts: Money) -> Money:
-    merged: Money = defaultdict(Fraction)
+def _without_currency(numbers: Numbers) -> Money:
+    return {(item, day, BASE): amount for (item, day), amount in numbers.items()}
+
+
+def _merged(*parts: dict[Group, Fraction]) -> dict[Group, Fraction]:
+    merged: dict[Group, Fraction] = defaultdict(Fraction)
     for part in parts:
         for group, amount in part.items():
             merged[group] += amount
     return merged
 
 
+def _less(amounts: dict[Group, Fraction], taken: dict[Group, Fraction]) -> dict[Group, Fraction]:
+    return _merged(amounts, {group: -amount for group, amount in taken.items()})
+
+
 def money_answers(books: Books) -> Iterator[Answer | None]:
-    """Native amounts, base amounts, margin, and effective CPM."""
-    billed = _merged(books.cpm, books.cpc)
-    for metric, money in (("media_cost", books.media), ("gross_billed", billed)):
+    """Native amounts, base amounts, and what they come to by impression, click, conversion."""
+    for metric, money in (
+        ("media_cost", _less(books.paid, books.credits)),
+        ("credit_notes", books.credits),
+        ("billed", _merged(books.cpm, books.cpc, books.cpa)),
+    ):
         for grain in NATIVE_GRAINS:
             for group, amount in _added(books, money, grain).items():
                 yield answer(metric, dict(group), amount)
 
-    # An advertiser date of a line item has one pricing model and one currency of its own, so
-    # converting CPM and CPC apart gives the same as converting their sum.
-    in_base = {
-        "media_cost_base": books.in_base(books.media),
-        "gross_billed_base": books.in_base(billed),
-        "gross_cpm_billed_base": books.in_base(books.cpm),
-        "gross_cpc_billed_base": books.in_base(books.cpc),
-    }
-    margin: dict[tuple[int, str], Fraction] = defaultdict(Fraction)
-    for place, amount in in_base["gross_billed_base"].items():
-        margin[place] += amount
-    for place, amount in in_base["media_cost_base"].items():
-        margin[place] -= amount
-    for metric, amounts in (*in_base.items(), ("gross_margin_base", margin)):
-        with_currency = {(item, day, BASE): amount for (item, day), amount in amounts.items()}
+    parts = {name: books.in_base(getattr(books, name)) for name in ("cpm", "cpc", "cpa")}
+    billed = _merged(*parts.values())
+    media_cost = _less(books.in_base(books.paid), books.credits_in_base)
+    margin = _less(billed, media_cost)
+    for metric, numbers in (
+        ("media_cost_base", media_cost),
+        ("credit_notes_base", books.credits_in_base),
+        *((f"{name}_billed_base", amounts) for name, amounts in parts.items()),
+        ("billed_base", billed),
+        ("margin_base", margin),
+    ):
         for grain in BASE_GRAINS:
-            for group, amount in _added(books, with_currency, grain).items():
+            for group, amount in _added(books, _without_currency(numbers), grain).items():
                 yield answer(metric, dict(group), amount)
-    yield from _ecpm(books, in_base["gross_billed_base"])
 
-
-def _ecpm(books: Books, billed: dict[tuple[int, str], Fraction]) -> Iterator[Answer | None]:
-    """Billed in base currency for a thousand gross impressions, of all models together."""
-    amounts = {(item, day, BASE): amount for (item, day), amount in billed.items()}
-    shown = {
-        (item, "", ""): Fraction(count) for item, count in enumerate(books.shown.tolist()) if count
-    }
-    for grain in ECPM_GRAINS:
-        impressions = _added(books, shown, grain)
-        for group, amount in _added(books, amounts, grain).items():
-            if impressions.get(group):
-                yield answer("gross_ecpm", dict(group), rounded(amount * 1000 / impressions[group]))
+    for metric, above, times, below in (
+        ("margin_rate", margin, 1, billed),
+        ("ecpm", billed, 1000, books.shown),
+        ("ecpc", billed, 1, books.clicked),
+        ("cpa", billed, 1, books.converted),
+        ("roas", books.in_base(books.values), 1, billed),
+    ):
+        for grain in BASE_GRAINS:
+            wholes = _added(books, _without_currency(below), grain)
+            for group, amount in _added(books, _without_currency(above), grain).items():
+                if wholes.get(group):
+                    yield answer(metric, dict(group), rounded(amount * times / wholes[group]))

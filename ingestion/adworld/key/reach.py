@@ -17,7 +17,7 @@ from ingestion.adworld.frames import Ints
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.exact import Answer, answer, rate
 from ingestion.adworld.key.groups import Dimension, Dimensions, Group, date_text, sums
-from ingestion.adworld.key.money import Versions, versions_of
+from ingestion.adworld.key.versions import Versions, versions_of
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import Market
 

@@ -15,7 +15,8 @@ from ingestion.adworld.key.events import (
 )
 from ingestion.adworld.key.exact import answer, rate, rounded, text
 from ingestion.adworld.key.groups import Dimension, date_text, sums
-from ingestion.adworld.key.money import Rates, Versions, local_days
+from ingestion.adworld.key.rates import Rates
+from ingestion.adworld.key.versions import Versions, local_days
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND

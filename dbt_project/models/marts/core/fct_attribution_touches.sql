@@ -48,7 +48,12 @@ facts as (
             {%- for model in attribution_models() %}
             when '{{ model }}' then credits.{{ model }}_credit
             {%- endfor %}
-        end as line_item_model_credit
+        end as line_item_model_credit,
+        case touches.attribution_model
+            {%- for model in attribution_models() %}
+            when '{{ model }}' then credits.{{ model }}_value_micros
+            {%- endfor %}
+        end as line_item_model_value_micros
     from touches
     inner join credits
         on

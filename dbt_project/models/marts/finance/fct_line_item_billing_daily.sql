@@ -1,280 +1,148 @@
 {#
-    Billed on gross figures: invalid traffic, credit notes and CPA come later.
+    What every line item costs and bills (media cost, spend, margin), and what it is
+    measured by. Three parts, added up: fct_delivery_billing_daily, fct_conversion_billing_daily, and
+    fct_credit_notes, which lower the media cost. Each is rebuilt on the dates that its own inputs
+    change, so that a late touch, which restates a month of conversions, restates no delivery.
 
-    - Media cost: what the auction cleared at, for every impression that the exchange has billed, valid
-      or not, on the impression's date and in the currency of the win. Billed bids that rendered no
-      impression have no date or line item here: they are in fct_billing_notices.
-    - Billed: CPM, the line item's rate of the impression's time; CPC, the rate of the click's time for
-      every click that is no orphan, on the click's own date.
-    - The date is the one in the advertiser's time zone; what the dimensions say is taken as of the
-      event. A line item that no source has described yet counts by UTC dates, and is not billed.
-    - Sums stay in integers (nano-units); currencies are converted after summing, by the rate of the
-      date or the last before it.
-
-    A dimension may be delivered late: its new versions restate `late_dimension_days` before they
-    begin, too. What lies further back, `assert_no_dimension_came_too_late` finds.
+    Every part converts its own sums (a credit note is converted by itself); base amounts are sums of
+    those, and null where one of them has no rate.
 #}
 {% set base = "'" ~ var('base_currency') ~ "'" %}
-{{ config(
-    materialized='incremental',
-    partition_by={'field': 'advertiser_date', 'data_type': 'date'},
-    meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
-        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
-        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
-        {'input': 'exchange.wins', 'days_before': 2, 'days_after': var('max_billing_delay_days') + 1},
-        {'input': 'exchange.billing_notices',
-         'days_before': var('max_billing_delay_days') + 1, 'days_after': 2},
-        {'input': 'campaigns.line_items', 'by': 'effective_from',
-         'days_before': var('late_dimension_days') + 1},
-        {'input': 'campaigns.campaigns', 'by': 'effective_from',
-         'days_before': var('late_dimension_days') + 1},
-        {'input': 'campaigns.advertisers', 'by': 'effective_from',
-         'days_before': var('late_dimension_days') + 1},
-        {'input': 'fx.rates', 'by': 'effective_from'},
-    ]}
-) }}
+{{ config(materialized='view') }}
 
-with impressions as (
-    select
-        line_item_key,
-        event_at
-    from {{ ref('fct_impressions') }}
-    where {{ affected_dates('event_date', days_before=1, days_after=1) }}
+{% set grain = [
+    'advertiser_date',
+    'line_item_key',
+    'line_item_id',
+    'campaign_key',
+    'campaign_id',
+    'advertiser_key',
+    'advertiser_id',
+    'currency_code',
+] %}
+{% set counts = ['gross_impression_count', 'net_impression_count', 'net_click_count'] %}
+{% set parts = {
+    'delivery': ['cpm_billed', 'cpc_billed', 'gross_media_cost'],
+    'conversions': ['cpa_billed', 'attributed_value'],
+    'credit_notes': ['credit'],
+} %}
+{% set measures = parts.values() | sum(start=[]) %}
+
+with delivery as (
+    select * from {{ ref('fct_delivery_billing_daily') }}
 ),
 
-billed_impressions as (
-    select
-        {{ hash_to_text('line_item_hk') }} as line_item_key,
-        event_at,
-        media_cost_micros,
-        media_cost_currency_code
-    from {{ ref('bv_bought_impressions') }}
-    where
-        {{ affected_dates('event_date', days_before=1, days_after=1) }}
-        and media_cost_micros is not null
+conversions as (
+    select * from {{ ref('fct_conversion_billing_daily') }}
 ),
 
-clicks as (
-    select
-        line_item_key,
-        event_at
-    from {{ ref('fct_clicks') }}
-    where
-        {{ affected_dates('event_date', days_before=1, days_after=1) }}
-        and click_class <> 'orphan'
+credit_notes as (
+    select * from {{ ref('fct_credit_notes') }}
 ),
 
-events as (
+amounts as (
+    {%- for part, own_measures in parts.items() %}
     select
-        line_item_key,
-        event_at,
-        1 as impression_count,
-        0 as click_count,
-        cast(null as bigint) as cost_nanos,
-        cast(null as string) as cost_currency_code
-    from impressions
-    union all
-    select
-        line_item_key,
-        event_at,
-        0 as impression_count,
-        1 as click_count,
-        cast(null as bigint) as cost_nanos,
-        cast(null as string) as cost_currency_code
-    from clicks
-    union all
-    select
-        line_item_key,
-        event_at,
-        0 as impression_count,
-        0 as click_count,
-        media_cost_micros as cost_nanos,
-        media_cost_currency_code as cost_currency_code
-    from billed_impressions
-),
-
-events_as_of as (
-    select
-        events.line_item_key,
-        line_items.campaign_key,
-        campaigns.advertiser_key,
-        {{ date_in_zone('events.event_at', "coalesce(advertisers.time_zone, 'UTC')") }}
-            as advertiser_date,
-        events.impression_count,
-        events.click_count,
-        events.cost_nanos,
-        coalesce(events.cost_currency_code, 'XXX') as cost_currency_code,
-        coalesce(line_items.currency_code, 'XXX') as billing_currency_code,
-        case
-            when line_items.pricing_model = 'CPM'
-                then events.impression_count * line_items.rate_micros
-            else 0
-        end as cpm_nanos,
-        case
-            when line_items.pricing_model = 'CPC'
-                then events.click_count * line_items.rate_micros * 1000
-            else 0
-        end as cpc_nanos
-    from events
-    {{ as_of(ref('dim_line_items'), 'line_items', 'line_item_key',
-             'events.line_item_key', 'events.event_at') }}
-    {{ as_of(ref('dim_campaigns'), 'campaigns', 'campaign_key',
-             'line_items.campaign_key', 'events.event_at') }}
-    {{ as_of(ref('dim_advertisers'), 'advertisers', 'advertiser_key',
-             'campaigns.advertiser_key', 'events.event_at') }}
-),
-
-affected_events as (
-    select * from events_as_of
-    where {{ affected_dates('advertiser_date') }}
-),
-
-amounts_by_currency as (
-    select
-        line_item_key,
-        campaign_key,
-        advertiser_key,
-        advertiser_date,
-        billing_currency_code as currency_code,
-        sum(impression_count) as impression_count,
-        sum(click_count) as click_count,
-        0 as cost_nanos,
-        sum(cpm_nanos) as cpm_nanos,
-        sum(cpc_nanos) as cpc_nanos
-    from affected_events
-    where cost_nanos is null
-    group by
-        line_item_key, campaign_key, advertiser_key, advertiser_date, billing_currency_code
-    union all
-    select
-        line_item_key,
-        campaign_key,
-        advertiser_key,
-        advertiser_date,
-        cost_currency_code as currency_code,
-        0 as impression_count,
-        0 as click_count,
-        sum(cost_nanos) as cost_nanos,
-        0 as cpm_nanos,
-        0 as cpc_nanos
-    from affected_events
-    where cost_nanos is not null
-    group by
-        line_item_key, campaign_key, advertiser_key, advertiser_date, cost_currency_code
-),
-
-native_amounts as (
-    select
-        line_item_key,
-        campaign_key,
-        advertiser_key,
-        advertiser_date,
-        currency_code,
-        cast(sum(impression_count) as bigint) as gross_impression_count,
-        cast(sum(click_count) as bigint) as gross_click_count,
-        {{ nanos_to_amount('sum(cost_nanos)') }} as media_cost_amount,
-        {{ nanos_to_amount('sum(cpm_nanos)') }} as gross_cpm_billed_amount,
-        {{ nanos_to_amount('sum(cpc_nanos)') }} as gross_cpc_billed_amount
-    from amounts_by_currency
-    group by line_item_key, campaign_key, advertiser_key, advertiser_date, currency_code
-),
-
-with_rates as (
-    select
-        native_amounts.*,
-        fx_rates.conversion_path,
-        fx_rates.first_operation,
-        fx_rates.first_rate,
-        fx_rates.second_operation,
-        fx_rates.second_rate
-    from native_amounts
-    left join {{ ref('bv_fx_rates_by_date') }} as fx_rates
-        on
-            native_amounts.currency_code = fx_rates.currency_code
-            and native_amounts.advertiser_date >= fx_rates.valid_from_date
-            and native_amounts.advertiser_date < fx_rates.valid_to_date
-),
-
-{% set measures = ['media_cost', 'gross_cpm_billed', 'gross_cpc_billed'] %}
-
-first_steps as (
-    select
-        {%- for measure in measures %}
-        {{ convert_amount(
-            'with_rates.' ~ measure ~ '_amount',
-            'with_rates.first_operation',
-            'with_rates.first_rate'
-        ) }} as {{ measure }}_step,
+        {%- for column in grain %}
+        {{ column }},
         {%- endfor %}
-        with_rates.*
-    from with_rates
+        {%- for count in counts %}
+        {{ count if part == 'delivery' else 0 }} as {{ count }},
+        {%- endfor %}
+        {{ 'attributed_conversion_count' if part == 'conversions' else 'cast(0 as numeric(38, 9))' }}
+            as attributed_conversion_count,
+        {%- for measure in measures %}
+        {%- for amount in (measure ~ '_amount', measure ~ '_base_amount') %}
+        {{ amount if measure in own_measures else 'cast(0 as numeric(38, 9))' }} as {{ amount }},
+        {%- endfor %}
+        {%- endfor %}
+        conversion_path
+    from {{ part }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
-base_amounts as (
+sums as (
     select
+        {%- for column in grain %}
+        {{ column }},
+        {%- endfor %}
+        {%- for count in counts %}
+        cast(sum({{ count }}) as bigint) as {{ count }},
+        {%- endfor %}
+        cast(sum(attributed_conversion_count) as numeric(38, 9)) as attributed_conversion_count,
         {%- for measure in measures %}
+        cast(sum({{ measure }}_amount) as numeric(38, 9)) as {{ measure }}_amount,
         case
-            when first_steps.{{ measure }}_amount = 0 then cast(0 as numeric(38, 9))
-            else {{ convert_amount(
-                'first_steps.' ~ measure ~ '_step',
-                'first_steps.second_operation',
-                'first_steps.second_rate'
-            ) }}
+            when count({{ measure }}_base_amount) = count(*)
+                then cast(sum({{ measure }}_base_amount) as numeric(38, 9))
         end as {{ measure }}_base_amount,
         {%- endfor %}
-        first_steps.*
-    from first_steps
+        max(conversion_path) as conversion_path
+    from amounts
+    group by {{ grain | join(', ') }}
+),
+
+net_amounts as (
+    select
+        sums.*,
+        cast(
+            sums.cpm_billed_amount + sums.cpc_billed_amount + sums.cpa_billed_amount
+            as numeric(38, 9)
+        ) as billed_amount,
+        cast(sums.gross_media_cost_amount - sums.credit_amount as numeric(38, 9))
+            as media_cost_amount,
+        cast(
+            sums.cpm_billed_base_amount + sums.cpc_billed_base_amount + sums.cpa_billed_base_amount
+            as numeric(38, 9)
+        ) as billed_base_amount,
+        cast(sums.gross_media_cost_base_amount - sums.credit_base_amount as numeric(38, 9))
+            as media_cost_base_amount
+    from sums
 ),
 
 billing as (
     select
         {{ hash_to_text(hashdiff([
-            'base_amounts.line_item_key', 'base_amounts.campaign_key',
-            'base_amounts.advertiser_key', 'base_amounts.advertiser_date:date',
-            'base_amounts.currency_code',
+            'net_amounts.line_item_key', 'net_amounts.campaign_key',
+            'net_amounts.advertiser_key', 'net_amounts.advertiser_date:date',
+            'net_amounts.currency_code',
         ])) }} as line_item_billing_key,
-        base_amounts.advertiser_date,
-        base_amounts.line_item_key,
-        line_items.line_item_id,
-        base_amounts.campaign_key,
-        campaigns.campaign_id,
-        base_amounts.advertiser_key,
-        advertisers.advertiser_id,
-        base_amounts.currency_code,
-        base_amounts.gross_impression_count,
-        base_amounts.gross_click_count,
-        base_amounts.media_cost_amount,
-        base_amounts.gross_cpm_billed_amount,
-        base_amounts.gross_cpc_billed_amount,
-        cast(
-            base_amounts.gross_cpm_billed_amount + base_amounts.gross_cpc_billed_amount
-            as numeric(38, 9)
-        ) as gross_billed_amount,
+        net_amounts.advertiser_date,
+        net_amounts.line_item_key,
+        net_amounts.line_item_id,
+        net_amounts.campaign_key,
+        net_amounts.campaign_id,
+        net_amounts.advertiser_key,
+        net_amounts.advertiser_id,
+        net_amounts.currency_code,
+        net_amounts.gross_impression_count,
+        net_amounts.net_impression_count,
+        net_amounts.net_click_count,
+        net_amounts.attributed_conversion_count,
+        net_amounts.cpm_billed_amount,
+        net_amounts.cpc_billed_amount,
+        net_amounts.cpa_billed_amount,
+        net_amounts.billed_amount,
+        net_amounts.gross_media_cost_amount,
+        net_amounts.credit_amount,
+        net_amounts.media_cost_amount,
+        net_amounts.attributed_value_amount,
         {{ base }} as base_currency_code,
-        base_amounts.conversion_path,
-        cast(base_amounts.media_cost_base_amount as numeric(38, 9))
-            as media_cost_base_amount,
-        cast(base_amounts.gross_cpm_billed_base_amount as numeric(38, 9))
-            as gross_cpm_billed_base_amount,
-        cast(base_amounts.gross_cpc_billed_base_amount as numeric(38, 9))
-            as gross_cpc_billed_base_amount,
+        net_amounts.conversion_path,
+        net_amounts.cpm_billed_base_amount,
+        net_amounts.cpc_billed_base_amount,
+        net_amounts.cpa_billed_base_amount,
+        net_amounts.billed_base_amount,
+        net_amounts.gross_media_cost_base_amount,
+        net_amounts.credit_base_amount,
+        net_amounts.media_cost_base_amount,
+        net_amounts.attributed_value_base_amount,
         cast(
-            base_amounts.gross_cpm_billed_base_amount + base_amounts.gross_cpc_billed_base_amount
+            net_amounts.billed_base_amount - net_amounts.media_cost_base_amount
             as numeric(38, 9)
-        ) as gross_billed_base_amount,
-        cast(
-            base_amounts.gross_cpm_billed_base_amount + base_amounts.gross_cpc_billed_base_amount
-            - base_amounts.media_cost_base_amount
-            as numeric(38, 9)
-        ) as gross_margin_base_amount
-    from base_amounts
-    left join {{ ref('dim_line_items') }} as line_items
-        on base_amounts.line_item_key = line_items.line_item_key and line_items.is_current
-    left join {{ ref('dim_campaigns') }} as campaigns
-        on base_amounts.campaign_key = campaigns.campaign_key and campaigns.is_current
-    left join {{ ref('dim_advertisers') }} as advertisers
-        on base_amounts.advertiser_key = advertisers.advertiser_key and advertisers.is_current
+        ) as margin_base_amount
+    from net_amounts
 )
 
 select * from billing
