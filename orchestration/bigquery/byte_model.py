@@ -80,7 +80,7 @@ GROWING: tuple[tuple[str, str, str], ...] = (
     ("dim_users", "*", "built whole, as every dimension: a row a person, not an event"),
     (
         "fct_billing_*",
-        "fct_line_item_billing_daily",
+        "fct_*_billing_daily",
         "any closed month may be restated: a row a day and line item, not an event",
     ),
     (

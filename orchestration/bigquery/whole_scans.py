@@ -40,12 +40,12 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "test.*",
-        "fct_line_item_billing_daily",
+        "fct_*_billing_daily",
         "a row per day and line item, not per event",
     ),
     (
         "model.*.fct_billing_*",
-        "fct_line_item_billing_daily",
+        "fct_*_billing_daily",
         "any closed month may be restated: a row per day and line item, not per event",
     ),
     (

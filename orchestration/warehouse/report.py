@@ -125,17 +125,17 @@ limit 10
     ),
     Question(
         "money",
-        "Money by advertiser date (gross, base)",
+        "Money by advertiser date (base)",
         ("advertiser_date", "currency", "billed", "media_cost", "margin", "margin %"),
         """
 select
     cast(advertiser_date as string),
     base_currency_code,
-    cast(sum(gross_billed_base_amount) as numeric(18, 2)),
+    cast(sum(billed_base_amount) as numeric(18, 2)),
     cast(sum(media_cost_base_amount) as numeric(18, 2)),
-    cast(sum(gross_margin_base_amount) as numeric(18, 2)),
+    cast(sum(margin_base_amount) as numeric(18, 2)),
     cast(round(
-        100 * sum(gross_margin_base_amount) / nullif(sum(gross_billed_base_amount), 0), 1
+        100 * sum(margin_base_amount) / nullif(sum(billed_base_amount), 0), 1
     ) as numeric(9, 1))
 from finance.fct_line_item_billing_daily
 group by advertiser_date, base_currency_code
@@ -147,15 +147,15 @@ limit 10
     Question(
         "campaigns",
         "Campaigns by billed amount",
-        ("campaign", "advertiser", "impressions", "clicks", "billed", "margin"),
+        ("campaign", "advertiser", "net impressions", "net clicks", "billed", "margin"),
         """
 select
     campaigns.campaign_name,
     advertisers.advertiser_name,
-    sum(billing.gross_impression_count),
-    sum(billing.gross_click_count),
-    cast(sum(billing.gross_billed_base_amount) as numeric(18, 2)) as billed,
-    cast(sum(billing.gross_margin_base_amount) as numeric(18, 2))
+    sum(billing.net_impression_count),
+    sum(billing.net_click_count),
+    cast(sum(billing.billed_base_amount) as numeric(18, 2)) as billed,
+    cast(sum(billing.margin_base_amount) as numeric(18, 2))
 from finance.fct_line_item_billing_daily as billing
 left join core.dim_campaigns as campaigns
     on billing.campaign_key = campaigns.campaign_key and campaigns.is_current

@@ -140,27 +140,30 @@ def sums() -> Iterator[Link]:
         """,
     )
     yield Link(
-        "core facts in finance.fct_line_item_billing_daily",
-        ("gross_impressions", "gross_clicks"),
+        "core facts in finance.fct_delivery_billing_daily",
+        ("gross_impressions", "net_impressions", "net_clicks"),
         """
         select line_item_key as place,
-            [count(*) filter (kind = 'impression')::varchar,
+            [count(*) filter (kind <> 'click')::varchar,
+             count(*) filter (kind = 'valid impression')::varchar,
              count(*) filter (kind = 'click')::varchar] as content
         from (
-            select line_item_key, 'impression' as kind from core.fct_impressions
+            select line_item_key, if(is_invalid, 'invalid impression', 'valid impression') as kind
+            from core.fct_impressions
             union all
-            select line_item_key, 'click' from core.fct_clicks where click_class <> 'orphan'
+            select line_item_key, 'click' from core.fct_clicks where click_class = 'net'
         ) where line_item_key is not null group by 1
         """,
         """
         select line_item_key as place,
-            [sum(gross_impression_count)::varchar, sum(gross_click_count)::varchar] as content
-        from finance.fct_line_item_billing_daily group by 1
+            [sum(gross_impression_count)::varchar, sum(net_impression_count)::varchar,
+             sum(net_click_count)::varchar] as content
+        from finance.fct_delivery_billing_daily group by 1
         """,
     )
     yield Link(
-        "billed impressions of core.fct_impressions in finance.fct_line_item_billing_daily",
-        ("media_cost",),
+        "billed impressions of core.fct_impressions in finance.fct_delivery_billing_daily",
+        ("gross_media_cost",),
         f"""
         select bought.line_item_key || ' ' || wins.currency_code as place,
             [(sum(wins.clearing_price_micros)::decimal(38, 0) / 1000000000)
@@ -191,8 +194,8 @@ def sums() -> Iterator[Link]:
         """,
         """
         select line_item_key || ' ' || currency_code as place,
-            [sum(media_cost_amount)::decimal(38, 9)::varchar] as content
-        from finance.fct_line_item_billing_daily where media_cost_amount > 0 group by 1
+            [sum(gross_media_cost_amount)::decimal(38, 9)::varchar] as content
+        from finance.fct_delivery_billing_daily where gross_media_cost_amount > 0 group by 1
         """,
     )
     yield Link(

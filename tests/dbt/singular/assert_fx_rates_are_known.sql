@@ -5,8 +5,13 @@ select
     advertiser_date,
     currency_code,
     media_cost_amount,
-    gross_billed_amount
+    billed_amount,
+    attributed_value_amount
 from {{ ref('fct_line_item_billing_daily') }}
 where
     currency_code <> 'XXX'
-    and (media_cost_base_amount is null or gross_billed_base_amount is null)
+    and (
+        media_cost_base_amount is null
+        or billed_base_amount is null
+        or attributed_value_base_amount is null
+    )

@@ -4,7 +4,8 @@
 -- the campaign report has of a line item, billing has, too; the bids that bought nothing, only the
 -- funnel.
 {%- set readers = [
-    ('fct_line_item_billing_daily', 'advertiser_date', ['line_item', 'campaign', 'advertiser']),
+    ('fct_delivery_billing_daily', 'advertiser_date', ['line_item', 'campaign', 'advertiser']),
+    ('fct_conversion_billing_daily', 'advertiser_date', ['line_item', 'campaign', 'advertiser']),
     ('rpt_auction_funnel_daily', 'event_date', ['line_item', 'campaign']),
 ] %}
 {%- set effects = {} %}

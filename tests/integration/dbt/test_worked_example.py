@@ -172,39 +172,41 @@ def test_conversions_carry_their_value(warehouse: Any) -> None:
 
 
 def test_billing_is_by_the_advertisers_dates(warehouse: Any) -> None:
-    """Gross: i4 is billed too (0.004 more on L1), and c2 as well (0.50 more on L2)."""
+    """Net: neither i4, which is invalid, nor c2, a repeat, is billed; i4 costs all the same."""
     assert warehouse.query(
         "select line_item_id, advertiser_date, currency_code, gross_impression_count, "
-        "gross_click_count, media_cost_amount, gross_billed_amount, "
-        "media_cost_base_amount, gross_billed_base_amount, gross_margin_base_amount "
+        "net_impression_count, net_click_count, attributed_conversion_count, "
+        "media_cost_amount, billed_amount, "
+        "media_cost_base_amount, billed_base_amount, margin_base_amount "
         "from finance.fct_line_item_billing_daily order by all"
     ) == [
         (
-            *("L1", D1, "EUR", 1, 0),
+            *("L1", D1, "EUR", 1, 1, 0, Decimal(0)),
             *(Decimal("0.002"), Decimal("0.004"), Decimal("0.002"), Decimal("0.004")),
             Decimal("0.002"),
         ),
         (
-            *("L1", D2, "EUR", 2, 1),
-            *(Decimal("0.003"), Decimal("0.008"), Decimal("0.003"), Decimal("0.008")),
-            Decimal("0.005"),
+            *("L1", D2, "EUR", 2, 1, 0, Decimal(0)),
+            *(Decimal("0.003"), Decimal("0.004"), Decimal("0.003"), Decimal("0.004")),
+            Decimal("0.001"),
         ),
         (
-            *("L2", D2, "EUR", 1, 3),
-            *(Decimal("0.003"), Decimal("1.5"), Decimal("0.003"), Decimal("1.5")),
-            Decimal("1.497"),
+            *("L2", D2, "EUR", 1, 1, 2, Decimal(1)),
+            *(Decimal("0.003"), Decimal(1), Decimal("0.003"), Decimal(1)),
+            Decimal("0.997"),
         ),
     ]
 
 
-def test_the_gross_ecpm_follows_from_the_sums(warehouse: Any) -> None:
+def test_what_spend_comes_to_follows_from_the_sums(warehouse: Any) -> None:
+    """By the model last, L2 led to k1, which was worth 90.00."""
     assert warehouse.query(
-        "select line_item_id, advertiser_date, gross_ecpm_base_amount "
-        "from finance.rpt_line_item_margin_daily order by all"
+        "select line_item_id, advertiser_date, margin_rate, ecpm_base_amount, ecpc_base_amount, "
+        "cpa_base_amount, roas_rate from finance.rpt_line_item_margin_daily order by all"
     ) == [
-        ("L1", D1, Decimal(4)),
-        ("L1", D2, Decimal(4)),
-        ("L2", D2, Decimal(1500)),
+        ("L1", D1, Decimal("0.5"), Decimal(4), None, None, Decimal(0)),
+        ("L1", D2, Decimal("0.25"), Decimal(4), None, None, Decimal(0)),
+        ("L2", D2, Decimal("0.997"), Decimal(1000), Decimal("0.5"), Decimal(1), Decimal(90)),
     ]
 
 

@@ -42,8 +42,11 @@ GROUPS = {
 
 PARTS = {
     "bought_impressions",
-    "gross_billed_base_per_mille",
-    "billable_gross_impressions",
+    "billed_base_per_mille",
+    "impressions_by_advertiser_date",
+    "clicks_by_advertiser_date",
+    "conversions_by_advertiser_date",
+    "value_base_by_advertiser_date",
 }
 """Metrics that only others are made of: proven with them."""
 

@@ -79,10 +79,22 @@ MARTS = [
     ),
     ("core.fct_user_actions", "set sku = 'SKU-0'", "sku is not null", "user_actions by SKU"),
     (
-        "finance.fct_line_item_billing_daily",
-        "set media_cost_base_amount = media_cost_base_amount + 0.000000001",
+        "finance.fct_delivery_billing_daily",
+        "set gross_media_cost_base_amount = gross_media_cost_base_amount + 0.000000001",
         "true",
         "media_cost_base",
+    ),
+    (
+        "finance.fct_conversion_billing_daily",
+        "set cpa_billed_amount = cpa_billed_amount + 0.000000001",
+        "cpa_billed_amount > 0",
+        "billed by currency",
+    ),
+    (
+        "finance.fct_credit_notes",
+        "set credit_base_amount = credit_base_amount + 0.000000001",
+        "true",
+        "credit_notes_base",
     ),
     (
         "analytics.rpt_campaign_performance_daily",

@@ -250,6 +250,10 @@ def credit_figures(
                 yield "billable_conversions", Fraction(credit, 10**6), dims
             if model == "linear":
                 yield "touches", Fraction(1), dims
+        if touch["model"] == model and credit:
+            of_touch = {**pair, "conversion_id": conversion["conversion_id"]}
+            yield "own_credit", Fraction(credit, 10**6), of_touch
+            yield "own_value", Fraction(worth, 10**6), of_touch
 
 
 def attribution_figures(

@@ -30,6 +30,8 @@ from ingestion.contracts import load_contract
 from tests.unit.adworld.paths_from_bytes import attribution_figures
 
 Figures = dict[tuple[str, str], str]
+Amounts = dict[str, dict[tuple[str, str, str], Fraction]]
+Counts = dict[str, dict[tuple[str, str], Fraction]]
 STREAM_TABLES = ("ad_events.events", "user_events.events")
 DIMENSIONS = {
     "advertisers": "advertiser_id",
@@ -318,10 +320,12 @@ def _figures(reading: Reading) -> Figures:
         **_distinct(_flat(ad_rows, "click"), lambda row: row["click_id"])[0],
     }
     wins, notices = _by_bid(reading, "wins"), _by_bid(reading, "billing_notices")
-    billed: dict[str, dict[tuple[str, str, str], Fraction]] = {
-        name: defaultdict(Fraction) for name in ("media", "CPM", "CPC")
+    billed: Amounts = {
+        name: defaultdict(Fraction) for name in ("media", "CPM", "CPC", "CPA", "value")
     }
-    shown_to: Counter[str] = Counter()
+    counted: Counts = {
+        name: defaultdict(Fraction) for name in ("impressions", "clicks", "conversions")
+    }
     _judge(reading, impressions, clicks)
     for row in impressions.values():
         moment = _moment(row["event_ts"])
@@ -331,24 +335,26 @@ def _figures(reading: Reading) -> Figures:
         if row["reasons"]:
             _reasons(reading, count, "impressions", row, moment, reasons=row["reasons"])
         item = row["line_item_id"]
-        shown_to[item] += 1
         day = _advertiser_date(reading, item, moment)
         if row["bid_id"] in notices and row["bid_id"] in wins:
             win = wins[row["bid_id"]]
             amount = Fraction(win["clearing_price_micros"], 10**9)
             billed["media"][item, day, win["currency"]] += amount
-        _bill(reading, billed, "CPM", (item, day, moment, 10**9))
-    _clicks(reading, count, impressions, clicks, billed)
+        if not row["reasons"]:
+            counted["impressions"][item, day] += 1
+            _bill(reading, billed, "CPM", (item, day, moment, 10**9))
+    _clicks(reading, count, impressions, clicks)
+    _net_clicks(reading, impressions, clicks, billed, counted)
     _viewability(reading, count, impressions)
     _videos(reading, count, impressions)
     _caps(reading, count, impressions)
     figures = count.figures()
-    figures |= _money(reading, billed, shown_to)
+    figures |= _attribution(reading, impressions, clicks, billed, counted)
+    figures |= _money(reading, billed, counted)
     figures |= _rates(count)
     figures |= _viewable_rates(count)
     figures |= _reach(reading, impressions)
     figures |= _others(reading)
-    figures |= _attribution(reading, impressions, clicks)
     figures |= _sessions(reading)
     figures |= _auctions(reading, impressions)
     return figures
@@ -579,7 +585,6 @@ def _clicks(
     count: Count,
     impressions: dict[str, dict[str, Any]],
     clicks: dict[str, dict[str, Any]],
-    billed: dict[str, dict[tuple[str, str, str], Fraction]],
 ) -> None:
     by_impression: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for click_id, row in clicks.items():
@@ -607,8 +612,21 @@ def _clicks(
             _times(count, "explained", moment)
             for name in (metric, "explained", "gross_clicks"):
                 _delivery(reading, count, name, parent, moment)
-            item = parent["line_item_id"]
+
+
+def _net_clicks(
+    reading: Reading,
+    impressions: dict[str, dict[str, Any]],
+    clicks: dict[str, dict[str, Any]],
+    billed: Amounts,
+    counted: Counts,
+) -> None:
+    for row in clicks.values():
+        if row.get("is_net"):
+            moment = _moment(row["event_ts"])
+            item = impressions[row["impression_id"]]["line_item_id"]
             day = _advertiser_date(reading, item, moment)
+            counted["clicks"][item, day] += 1
             _bill(reading, billed, "CPC", (item, day, moment, 10**6))
 
 
@@ -799,14 +817,16 @@ def _advertiser_date(reading: Reading, item: str, moment: datetime) -> str:
 
 def _bill(
     reading: Reading,
-    billed: dict[str, dict[tuple[str, str, str], Fraction]],
+    billed: Amounts,
     model: str,
     event: tuple[str, str, datetime, int],
+    times: Fraction | int = 1,
 ) -> None:
     item, day, moment, unit = event
     version = _version(reading.versions["line_items"][item], moment)
     if version["pricing_model"] == model:
-        billed[model][item, day, version["currency"]] += Fraction(version["rate_micros"], unit)
+        amount = Fraction(version["rate_micros"], unit) * times
+        billed[model][item, day, version["currency"]] += amount
 
 
 def _owners(reading: Reading, item: str) -> dict[str, str]:
@@ -815,52 +835,93 @@ def _owners(reading: Reading, item: str) -> dict[str, str]:
     return {"line_item_id": item, "campaign_id": campaign, "advertiser_id": advertiser}
 
 
-def _money(
-    reading: Reading,
-    billed: dict[str, dict[tuple[str, str, str], Fraction]],
-    shown_to: Counter[str],
-) -> Figures:
-    native, base, impressions = Count(), Count(), Count()
+def _money(reading: Reading, billed: Amounts, counted: Counts) -> Figures:
+    native, base = Count(), Count()
     for part, amounts in billed.items():
-        for (item, day, currency), amount in amounts.items():
-            own = _owners(reading, item)
-            metric = "media_cost" if part == "media" else "gross_billed"
-            for dims in (
-                {"line_item_id": item, "advertiser_date": day, "currency": currency},
-                *({name: own[name], "currency": currency} for name in own),
-                {"advertiser_date": day, "currency": currency},
-                {"currency": currency},
-            ):
-                native.add(metric, amount, **dims)
-            euros = _in_euro(reading, amount, currency, day)
-            named = {"media": "media_cost_base"}.get(part, f"gross_{part.lower()}_billed_base")
-            sign = -1 if part == "media" else 1
-            for dims in (
-                {"line_item_id": item, "advertiser_date": day},
-                *({name: own[name]} for name in own),
-                {"advertiser_date": day},
-                {},
-            ):
-                base.add(named, euros, **dims)
-                base.add("gross_margin_base", sign * euros, **dims)
-                if part != "media":
-                    base.add("gross_billed_base", euros, **dims)
-    for item, times in shown_to.items():
-        for dims in ({}, *({name: own} for name, own in _owners(reading, item).items())):
-            impressions.add("gross_ecpm", times, **dims)
+        for place, exact in amounts.items():
+            amount = _round(exact)
+            assert part == "CPA" or amount == exact
+            _book(reading, native, place, amount, {"media": "media_cost", "value": "own"}.get(part))
+            euros = _in_euro(reading, amount, place[2], place[1])
+            if part == "media":
+                _book_base(reading, base, place, {"media_cost_base": euros, "margin_base": -euros})
+            elif part == "value":
+                _book_base(reading, base, place, {"own value": euros})
+            else:
+                metrics = (f"{part.lower()}_billed_base", "billed_base", "margin_base")
+                _book_base(reading, base, place, dict.fromkeys(metrics, euros))
+    for note in _credit_notes(reading):
+        place = (note["line_item_id"], str(note["for_month"]), note["currency"])
+        amount = Fraction(note["amount_micros"], 10**6)
+        _book(reading, native, place, amount, "credit_notes")
+        _book(reading, native, place, -amount, "media_cost")
+        euros = _in_euro(reading, amount, place[2], place[1])
+        given = {"credit_notes_base": euros, "margin_base": euros, "media_cost_base": -euros}
+        _book_base(reading, base, place, given)
+    for name, numbers in counted.items():
+        for (item, day), number in numbers.items():
+            _book_base(reading, base, (item, day, ""), {f"own {name}": number})
     figures = native.figures() | base.figures()
-    for (_, dims), times in impressions.sums.items():
-        amount = base.sums.get(("gross_billed_base", dims))
-        if amount:
-            figures["gross_ecpm", dims] = _text(_round(amount / times * 1000))
-    return figures
+    for metric, above, times, below in (
+        ("margin_rate", "margin_base", 1, "billed_base"),
+        ("ecpm", "billed_base", 1000, "own impressions"),
+        ("ecpc", "billed_base", 1, "own clicks"),
+        ("cpa", "billed_base", 1, "own conversions"),
+        ("roas", "own value", 1, "billed_base"),
+    ):
+        for (name, dims), amount in base.sums.items():
+            whole = base.sums.get((below, dims))
+            if name == above and whole and amount:
+                figures[metric, dims] = _text(_round(amount * times / whole))
+    return {place: value for place, value in figures.items() if not place[0].startswith("own")}
+
+
+def _credit_notes(reading: Reading) -> list[dict[str, Any]]:
+    names = [field.name for field in load_contract("campaigns", "credit_notes").fields]
+    rows = reading.present["credit_notes"].values()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _book(
+    reading: Reading,
+    native: Count,
+    place: tuple[str, str, str],
+    amount: Fraction,
+    metric: str | None,
+) -> None:
+    item, day, currency = place
+    for dims in (
+        {"line_item_id": item, "advertiser_date": day},
+        *({name: own} for name, own in _owners(reading, item).items()),
+        {"advertiser_date": day},
+        {},
+    ):
+        native.add(metric or "billed", amount, currency=currency, **dims)
+
+
+def _book_base(
+    reading: Reading, base: Count, place: tuple[str, str, str], amounts: dict[str, Fraction]
+) -> None:
+    item, day, _ = place
+    for dims in (
+        {"line_item_id": item, "advertiser_date": day},
+        *({name: own} for name, own in _owners(reading, item).items()),
+        {"advertiser_date": day},
+        {},
+    ):
+        for metric, amount in amounts.items():
+            base.add(metric, amount, **dims)
 
 
 ROUNDED = ("cvr", "channel_share", "channel_share_half_a", "channel_share_half_b")
 
 
 def _attribution(
-    reading: Reading, impressions: dict[str, dict[str, Any]], clicks: dict[str, dict[str, Any]]
+    reading: Reading,
+    impressions: dict[str, dict[str, Any]],
+    clicks: dict[str, dict[str, Any]],
+    billed: Amounts,
+    counted: Counts,
 ) -> Figures:
     conversions, _, _ = _distinct(
         reading.files["adserver.conversions"], lambda row: row["conversion_id"]
@@ -868,7 +929,17 @@ def _attribution(
     net = {click_id: row for click_id, row in clicks.items() if row.get("is_net")}
     count = Count()
     for metric, value, dims in attribution_figures(conversions, impressions, net, reading.versions):
-        count.add(metric, _round(value) if metric in ROUNDED else value, **dims)
+        if not metric.startswith("own_"):
+            count.add(metric, _round(value) if metric in ROUNDED else value, **dims)
+            continue
+        item, conversion = dims["line_item_id"], conversions[dims["conversion_id"]]
+        moment = _moment(conversion["event_ts"])
+        day = _advertiser_date(reading, item, moment)
+        if metric == "own_credit":
+            counted["conversions"][item, day] += value
+            _bill(reading, billed, "CPA", (item, day, moment, 10**6), value)
+        elif value:
+            billed["value"][item, day, conversion["currency"]] += value
     return count.figures()
 
 

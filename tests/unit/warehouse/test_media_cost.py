@@ -8,7 +8,7 @@ from ingestion.settings import PROJECT_ROOT
 from orchestration.warehouse.chain import CHAIN
 from orchestration.warehouse.chain.facts import BILLING_DELAY_DAYS
 
-LINK = next(link for link in CHAIN if link.columns == ("media_cost",))
+LINK = next(link for link in CHAIN if link.columns == ("gross_media_cost",))
 TABLES = """
     create schema core; create schema raw_vault; create schema finance;
     create table core.fct_impressions (
@@ -20,8 +20,8 @@ TABLES = """
         bid_id varchar, clearing_price_micros bigint, currency_code varchar, event_date date
     );
     create table raw_vault.nhl_billing_notice__exchange (bid_id varchar, event_date date);
-    create table finance.fct_line_item_billing_daily (
-        line_item_key varchar, currency_code varchar, media_cost_amount decimal(38, 9)
+    create table finance.fct_delivery_billing_daily (
+        line_item_key varchar, currency_code varchar, gross_media_cost_amount decimal(38, 9)
     );
 """
 
@@ -61,7 +61,7 @@ def test_the_chain_allows_the_delay_that_the_models_allow():
 def test_what_is_billed_in_time_is_media_cost(bought, notice, win):
     connection = bought(notice, win)
     assert differences(connection) == [("L EUR", 1, 0)]
-    connection.execute("insert into finance.fct_line_item_billing_daily values ('L', 'EUR', 0.005)")
+    connection.execute("insert into finance.fct_delivery_billing_daily values ('L', 'EUR', 0.005)")
     assert differences(connection) == []
 
 
@@ -77,7 +77,7 @@ def test_what_is_billed_in_time_is_media_cost(bought, notice, win):
 def test_what_comes_too_late_is_none_and_no_difference(bought, notice, win):
     connection = bought(notice, win)
     assert differences(connection) == []
-    connection.execute("insert into finance.fct_line_item_billing_daily values ('L', 'EUR', 0.005)")
+    connection.execute("insert into finance.fct_delivery_billing_daily values ('L', 'EUR', 0.005)")
     assert differences(connection) == [("L EUR", 0, 1)]
 
 
@@ -86,7 +86,7 @@ def test_a_notice_bills_the_first_impression_within_its_reach(bought):
     for statement in (
         "insert into core.fct_impressions values ('early', 'M', '2026-03-10', '2026-03-10')",
         "insert into raw_vault.nhl_impression__ad_events values ('early', 'b')",
-        "insert into finance.fct_line_item_billing_daily values ('L', 'EUR', 0.005)",
+        "insert into finance.fct_delivery_billing_daily values ('L', 'EUR', 0.005)",
     ):
         connection.execute(statement)
     assert differences(connection) == []

@@ -27,6 +27,7 @@
     'credit_notes': ['credit'],
 } %}
 {% set measures = parts.values() | sum(start=[]) %}
+{% set zero = 'cast(0 as numeric(38, 9))' %}
 
 with delivery as (
     select * from {{ ref('fct_delivery_billing_daily') }}
@@ -49,11 +50,11 @@ amounts as (
         {%- for count in counts %}
         {{ count if part == 'delivery' else 0 }} as {{ count }},
         {%- endfor %}
-        {{ 'attributed_conversion_count' if part == 'conversions' else 'cast(0 as numeric(38, 9))' }}
+        {{ 'attributed_conversion_count' if part == 'conversions' else zero }}
             as attributed_conversion_count,
         {%- for measure in measures %}
         {%- for amount in (measure ~ '_amount', measure ~ '_base_amount') %}
-        {{ amount if measure in own_measures else 'cast(0 as numeric(38, 9))' }} as {{ amount }},
+        {{ amount if measure in own_measures else zero }} as {{ amount }},
         {%- endfor %}
         {%- endfor %}
         conversion_path

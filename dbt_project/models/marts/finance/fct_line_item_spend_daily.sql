@@ -1,4 +1,6 @@
-{# What is owed and what is paid, once: everything that closes, bills or compares money reads this. #}
+{#
+    What is owed and what is paid, once: everything that closes, bills or compares money reads this.
+#}
 {{ config(materialized='view') }}
 
 with spend as (
