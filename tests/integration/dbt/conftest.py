@@ -567,6 +567,20 @@ class Records:
         }
 
     @staticmethod
+    def credit_note(
+        credit_id: str, line_item_id: str, for_month: str, amount_micros: int, updated_at: str
+    ) -> Row:
+        return {
+            "credit_id": credit_id,
+            "exchange": "X",
+            "line_item_id": line_item_id,
+            "for_month": date.fromisoformat(for_month),
+            "amount_micros": amount_micros,
+            "currency": "EUR",
+            "updated_at": at(updated_at),
+        }
+
+    @staticmethod
     def rate(rate_date: str, base: str, quote: str, rate: str) -> Row:
         return {
             "rate_date": date.fromisoformat(rate_date),

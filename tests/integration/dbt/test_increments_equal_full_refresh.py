@@ -24,7 +24,12 @@ from typing import Any
 import pytest
 
 from orchestration.warehouse import dbt
-from tests.integration.dbt import attribution_windows, invalid_windows, view_windows
+from tests.integration.dbt import (
+    attribution_windows,
+    billing_windows,
+    invalid_windows,
+    view_windows,
+)
 from tests.integration.dbt.auction_windows import before, bought, late, load_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
@@ -218,6 +223,7 @@ def first_window(warehouse: Any, records: Any) -> None:
     load_all(warehouse, view_windows.before(records))
     load_all(warehouse, attribution_windows.before(records))
     load_all(warehouse, invalid_windows.before(records))
+    load_all(warehouse, billing_windows.before(records))
     warehouse.load(
         "exchange.bids",
         [
@@ -343,6 +349,7 @@ def second_window(warehouse: Any, records: Any) -> None:
     load_all(warehouse, view_windows.late(records))
     load_all(warehouse, attribution_windows.late(records))
     load_all(warehouse, invalid_windows.late(records))
+    load_all(warehouse, billing_windows.late(records))
     warehouse.load("exchange.bids", [records.bid("far-bid", "2024-07-08 12:00", "other", "L2")])
     warehouse.load(
         "adserver.impressions",
@@ -398,6 +405,7 @@ def third_window(warehouse: Any, records: Any) -> None:
             records.rate("2025-01-01", "EUR", "GBP", "0.856300000"),
         ],
     )
+    load_all(warehouse, billing_windows.later(records))
     load_traffic(warehouse, traffic(records, 3, ["2026-02-26", "2026-03-30"], "three"))
     warehouse.load(
         "ad_events.events",
@@ -656,19 +664,25 @@ def test_an_id_that_comes_again_too_late_stops_the_first_build_of_a_day(
 
 
 @pytest.mark.parametrize(
-    "other", ["analytics.rpt_auction_funnel_daily", "finance.fct_line_item_billing_daily"]
+    ("line_item", "others"),
+    [
+        ("L9", ["analytics.rpt_auction_funnel_daily"]),
+        ("L9", ["finance.fct_delivery_billing_daily"]),
+        ("LA", ["analytics.rpt_auction_funnel_daily", "finance.fct_delivery_billing_daily"]),
+    ],
 )
 def test_a_dimension_that_comes_too_late_stops_the_build(
-    incremented: Any, tmp_path: Path, other: str
+    incremented: Any, tmp_path: Path, line_item: str, others: list[str]
 ) -> None:
     """In each reader alone: a line item whose bids bought nothing stands in the funnel only."""
     test = "assert_no_dimension_came_too_late"
     late = (
-        "update raw_vault.sat_line_item__campaigns "
-        "set effective_from = timestamp '2027-01-01', load_pin = 5 where line_item_name like '%L9'"
+        "update raw_vault.sat_line_item__campaigns set effective_from = timestamp '2027-01-01', "
+        f"load_pin = 5 where line_item_name like '%{line_item}'"
     )
+    deletions = [f"delete from {other}" for other in others]
     assert failures_of(incremented, tmp_path, test) == []
-    assert failures_of(incremented, tmp_path, test, late, f"delete from {other}") == [test]
+    assert failures_of(incremented, tmp_path, test, late, *deletions) == [test]
 
 
 def test_what_came_late_of_auctions_is_known_where_it_belongs(incremented: Any) -> None:
@@ -819,8 +833,8 @@ def test_what_came_late_turned_older_verdicts(incremented: Any) -> None:
 def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
     """L9: 1 x 4.00 / 1000. L1: 1 x 4.40 / 1000. L2: 1 x 5.123457 / 1000 x 0.90, half away."""
     assert incremented.query(
-        "select line_item_id, advertiser_id, advertiser_date, gross_billed_base_amount "
-        "from finance.fct_line_item_billing_daily where gross_billed_amount > 0 and (line_item_id, "
+        "select line_item_id, advertiser_id, advertiser_date, billed_base_amount "
+        "from finance.fct_line_item_billing_daily where billed_amount > 0 and (line_item_id, "
         "advertiser_date) in (('L9', date '2026-03-24'), ('L1', date '2026-06-10'), "
         "('L2', date '2025-04-10')) order by all"
     ) == [
@@ -848,6 +862,39 @@ def test_what_dimensions_and_rates_say_late_is_billed(incremented: Any) -> None:
     ]
 
 
+def test_what_conversions_bill_and_exchanges_give_back_is_known_however_late(
+    incremented: Any,
+) -> None:
+    """May: display leads to two conversions, social to one of them, so 2 : 1 of the shared one.
+
+    3.000003 x 0.666667 is 2.000003000001, and x 0.333333 is 0.999999999999.
+    """
+    assert incremented.query(
+        "select line_item_id, advertiser_date, attributed_conversion_count, cpa_billed_amount, "
+        "attributed_value_amount, billed_base_amount from finance.fct_line_item_billing_daily "
+        "where attributed_conversion_count > 0 and advertiser_date < '2022-01-01' order by all"
+    ) == [
+        ("LA", date(2021, 2, 1), 1, Decimal("1.000003"), 0, Decimal("1.000003")),
+        (
+            *("LB", date(2021, 4, 30), Decimal("0.666667"), Decimal("2.000003")),
+            *(Decimal("6.66667"), Decimal("2.000003")),
+        ),
+        ("LB", date(2021, 5, 20), 1, Decimal("3.000003"), 0, Decimal("3.000003")),
+        ("LS", date(2021, 4, 30), Decimal("0.333333"), 1, Decimal("3.33333"), 1),
+    ]
+    assert incremented.query(
+        "select line_item_id, campaign_id, advertiser_id, advertiser_date, credit_amount, "
+        "media_cost_amount, margin_base_amount from finance.fct_line_item_billing_daily "
+        "where credit_amount <> 0 order by all"
+    ) == [
+        ("L1", "C1", "A1", date(2021, 8, 1), 3, -3, 3),
+        (
+            *("LB", "C2", "A2", date(2021, 8, 1)),
+            *(Decimal("1.5"), Decimal("-1.5"), Decimal("1.5")),
+        ),
+    ]
+
+
 def test_whose_a_line_item_was_and_what_it_rotated(incremented: Any) -> None:
     """L7 and L9 have no campaign before it is described, L8 no advertiser; L3 goes."""
     first, last = "2026-01-01 00:00", "9999-12-31 00:00"
@@ -867,6 +914,11 @@ def test_whose_a_line_item_was_and_what_it_rotated(incremented: Any) -> None:
         ("L8", "C8", "A8", 4_000_000, None, first, "2026-11-10 00:00"),
         ("L8", "C8", "A8", 4_000_000, "Advertiser A8", "2026-11-10 00:00", last),
         ("L9", "C9", "A2", 4_000_000, "Advertiser A2", "2026-07-01 08:00", last),
+        ("LA", "C1", "A1", 1_000_003, "Advertiser A1", first, last),
+        ("LB", "C2", "A2", 3_000_003, "Advertiser A2", first, "2026-03-29 00:00"),
+        ("LB", "C2", "A2", 3_000_003, "Advertiser A2", "2026-03-29 00:00", last),
+        ("LS", "C2", "A2", 3_000_003, "Advertiser A2", first, "2026-03-29 00:00"),
+        ("LS", "C2", "A2", 3_000_003, "Advertiser A2", "2026-03-29 00:00", last),
         ("LW", "C1", "A1", 4_000_000, "Advertiser A1", first, last),
     ]
     assert incremented.query(
