@@ -39,6 +39,8 @@ PREDICATES = {
     "rules": _effects({"input": "shop.rules", "by": "any"}) + "{{ affected_dates('d') }}",
     "whole_months": _effects({**ORDERS, "days_after": 26, "widen_to": "month"})
     + "{{ affected_dates('d', days_before=1) }}",
+    "beyond_months": _effects({**ORDERS, "days_after": 26, "widen_to": "month", "days_beyond": 2})
+    + "{{ affected_dates('d', days_before=1) }}",
     "months_from_prices": _effects({**PRICES, "widen_to": "month"}) + "{{ affected_dates('d') }}",
     "no_effect": _effects() + "{{ affected_dates('d') }}",
 }
@@ -133,6 +135,7 @@ def test_a_window_compiles_to_literals(predicates: Any) -> None:
         "both": f"({february} or {march} or d >= date '2026-03-05')",
         "rules": "true",
         "whole_months": "(d between date '2026-01-31' and date '2026-04-30')",
+        "beyond_months": "(d between date '2026-01-29' and date '2026-05-02')",
         "months_from_prices": "(d >= date '2026-03-01')",
         "no_effect": "false",
     }
