@@ -872,7 +872,8 @@ def test_what_conversions_bill_and_exchanges_give_back_is_known_however_late(
     assert incremented.query(
         "select line_item_id, advertiser_date, attributed_conversion_count, cpa_billed_amount, "
         "attributed_value_amount, billed_base_amount from finance.fct_line_item_billing_daily "
-        "where attributed_conversion_count > 0 and advertiser_date < '2022-01-01' order by all"
+        "where attributed_conversion_count > 0 "
+        "and advertiser_date between '2021-01-01' and '2021-12-31' order by all"
     ) == [
         ("LA", date(2021, 2, 1), 1, Decimal("1.000003"), 0, Decimal("1.000003")),
         (
