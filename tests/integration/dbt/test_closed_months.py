@@ -1,6 +1,7 @@
 """A closed month on net figures: what came late of it is an adjustment, to the nano-unit."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -84,6 +85,10 @@ def close(warehouse: Any, period: str, kind: str, lines: str) -> None:
         )
 
 
+def exact(*amounts: str | int) -> tuple[Decimal, ...]:
+    return tuple(Decimal(amount) for amount in amounts)
+
+
 def totals(warehouse: Any, table: str, where: str = "true") -> list[tuple[Any, ...]]:
     sums = ", ".join(f"sum({amount})" for amount in AMOUNTS.split(", "))
     return warehouse.query(
@@ -102,11 +107,11 @@ def test_a_closed_month_stays_as_it_was_and_adjustments_hold_what_came_late(
     closed = "select * from finance.fct_line_item_spend_daily where advertiser_date < '2026-02-01'"
     close(warehouse, "2026-01", "line", closed)
     frozen = warehouse.query(f"select {LINE} from ops.frozen_lines order by all")
-    assert [(row[0], str(row[3]), row[4], *map(str, row[6:])) for row in frozen] == [
-        ("L1", "2026-01-01", "EUR", *nanos(0, 0, "-0.25", "-0.25")),
-        ("L1", "2026-01-10", "EUR", *nanos("0.008", "0.008", "0.004", "0.004")),
-        ("L2", "2026-01-10", "USD", *nanos("0.5", "0.45", 0, 0)),
-        ("L3", "2026-01-12", "EUR", *nanos(0, 0, 0, 0)),
+    assert [(row[0], str(row[3]), row[4], *row[6:]) for row in frozen] == [
+        ("L1", "2026-01-01", "EUR", *exact(0, 0, "-0.25", "-0.25")),
+        ("L1", "2026-01-10", "EUR", *exact("0.008", "0.008", "0.004", "0.004")),
+        ("L2", "2026-01-10", "USD", *exact("0.5", "0.45", 0, 0)),
+        ("L3", "2026-01-12", "EUR", *exact(0, 0, 0, 0)),
     ]
 
     after_january(warehouse, records)
@@ -116,13 +121,11 @@ def test_a_closed_month_stays_as_it_was_and_adjustments_hold_what_came_late(
         "select billing_period, line_item_id, advertiser_date, currency_code, "
         f"{AMOUNTS} from finance.fct_billing_adjustments order by all"
     )
-    assert [
-        (*row[:2], str(row[2]), *map(str, row[3:])) for row in warehouse.query(adjustments)
-    ] == [
-        ("2026-02", "L1", "2026-01-01", "EUR", *nanos(0, 0, "-1.45", "-1.45")),
-        ("2026-02", "L1", "2026-01-10", "EUR", *nanos("-0.004", "-0.004", 0, 0)),
-        ("2026-02", "L2", "2026-01-10", "USD", *nanos(0, "0.025", 0, 0)),
-        ("2026-02", "L3", "2026-01-12", "EUR", *nanos(30, 30, 0, 0)),
+    assert [(*row[:2], str(row[2]), *row[3:]) for row in warehouse.query(adjustments)] == [
+        ("2026-02", "L1", "2026-01-01", "EUR", *exact(0, 0, "-1.45", "-1.45")),
+        ("2026-02", "L1", "2026-01-10", "EUR", *exact("-0.004", "-0.004", 0, 0)),
+        ("2026-02", "L2", "2026-01-10", "USD", *exact(0, "0.025", 0, 0)),
+        ("2026-02", "L3", "2026-01-12", "EUR", *exact(30, 30, 0, 0)),
     ]
 
     close(
@@ -143,8 +146,3 @@ def test_a_closed_month_stays_as_it_was_and_adjustments_hold_what_came_late(
     truth = totals(warehouse, "fct_line_item_spend_daily")
     assert len(truth) == 4
     assert totals(warehouse, "fct_frozen_lines") == truth
-
-
-def nanos(*amounts: str | int) -> tuple[str, ...]:
-    """Amounts as a column of nine decimals shows them."""
-    return tuple(f"{float(amount):.9f}" for amount in amounts)
