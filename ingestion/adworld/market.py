@@ -505,12 +505,13 @@ class _Builder:
             del self.rows[table, key_of(table, {**row, "updated_at": ""})]
 
     def first_day(self) -> None:
-        """Two changes of one rate before the first poll: only the second can be seen."""
+        """Two changes of one rate before the first poll, of which the second is seen; a credit."""
         key = ("li-0003",)
         rate = self.rows["line_items", key]["rate_micros"]
         self.change("line_items", key, self.at(1, 6), rate_micros=rate * 2)
         self.change("line_items", key, self.at(1, 9), rate_micros=rate + 130_000)
         self.change("publishers", ("pub-02",), self.at(1, 8), name="Publisher B & Sons")
+        self.credit_note("credit-001", self.market.line_items[1], 1, amount_micros=700_001)
 
     def later_day(self, day: int) -> None:
         """Changes of a day from 2 on; see the module's docstring for the rules."""

@@ -320,6 +320,31 @@ DEFECTS = (
         "case when is_rendered then 0 else 1 end",
         "case when is_rendered then 1 else 0 end",
     ),
+    # Billing.
+    Defect(
+        "fct_delivery_billing_daily",
+        "invalid impressions are billed",
+        "case when is_invalid then 0 else 1 end as net_impression_count",
+        "1 as net_impression_count",
+    ),
+    Defect(
+        "fct_delivery_billing_daily",
+        "every click of an impression is billed",
+        "and click_class = 'net'",
+        "and click_class <> 'orphan'",
+    ),
+    Defect(
+        "fct_conversion_billing_daily",
+        "every line item pays for conversions",
+        "line_items.pricing_model = 'CPA'",
+        "line_items.pricing_model is not null",
+    ),
+    Defect(
+        "fct_line_item_billing_daily",
+        "credit notes are charged",
+        "sums.gross_media_cost_amount - sums.credit_amount",
+        "sums.gross_media_cost_amount + sums.credit_amount",
+    ),
     # Facts.
     Defect("fct_impressions", "hours are minutes", "extract(hour from", "extract(minute from"),
     Defect(
@@ -575,6 +600,37 @@ UNIT_DEFECTS = (
         "halves are added",
         "weights.half_a_share_rate - weights.half_b_share_rate",
         "weights.half_a_share_rate + weights.half_b_share_rate",
+    ),
+    # Billing.
+    Defect(
+        "fct_delivery_billing_daily",
+        "repeats are billed",
+        "click_class = 'net'",
+        "click_class in ('net', 'repeat')",
+    ),
+    Defect(
+        "fct_conversion_billing_daily",
+        "parts of conversions are rounded one by one",
+        "sum(cpa_micros)",
+        "sum(round(cpa_micros, 3))",
+    ),
+    Defect(
+        "fct_credit_notes",
+        "deleted notes are credited",
+        "versions.is_current and not versions.is_deleted",
+        "versions.is_current",
+    ),
+    Defect(
+        "fct_line_item_billing_daily",
+        "what has no rate is nothing",
+        "count({{ measure }}_base_amount) = count(*)",
+        "true",
+    ),
+    Defect(
+        "rpt_line_item_margin_daily",
+        "impressions are gross",
+        "'sums.net_impression_count'",
+        "'sums.gross_impression_count'",
     ),
     Defect(
         "fct_clicks",

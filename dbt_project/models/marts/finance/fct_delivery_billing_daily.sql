@@ -19,21 +19,12 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'advertiser_date', 'data_type': 'date'},
-    meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 3, 'days_after': var('max_click_age_days') + 3},
-        {'input': 'adserver.impressions',
-         'days_before': 2, 'days_after': var('max_click_age_days') + 2},
-        {'input': 'adserver.clicks', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
-        {'input': 'adserver.conversions', 'days_before': 2, 'days_after': 1},
+    meta={'date_effects': verdict_effects(
+        days_before=1, days_after=1, dimensions=['line_items', 'campaigns', 'advertisers']
+    ) + [
         {'input': 'exchange.wins', 'days_before': 2, 'days_after': var('max_billing_delay_days') + 1},
         {'input': 'exchange.billing_notices',
          'days_before': var('max_billing_delay_days') + 1, 'days_after': 2},
-        {'input': 'campaigns.line_items', 'by': 'effective_from',
-         'days_before': var('late_dimension_days') + 1},
-        {'input': 'campaigns.campaigns', 'by': 'effective_from',
-         'days_before': var('late_dimension_days') + 1},
-        {'input': 'campaigns.advertisers', 'by': 'effective_from',
-         'days_before': var('late_dimension_days') + 1},
         {'input': 'fx.rates', 'by': 'effective_from'},
     ]}
 ) }}
