@@ -1,6 +1,8 @@
 """Commands of the warehouse: pin, build, publish, verify, reconcile, query, report, dbt."""
 
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -287,23 +289,67 @@ def query(
     print_answer(run_query(load_settings(), text, limit=most, build=build), kind)
 
 
-def report(as_json: JsonFlag = False) -> None:
-    """Show the key figures of the published warehouse, and how fresh it is."""
+def report(
+    *,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write one page with charts to this file; it needs nothing else."),
+    ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            "--date",
+            formats=["%Y-%m-%d"],
+            help="Report this day (UTC); by default the newest one with a day's deliveries.",
+        ),
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(help="Report the campaign of this id, over all its days.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the key figures of the published warehouse, and how fresh it is.
+
+    Example: adx report --html report.html --date 2026-03-28
+    """
+    from ingestion.errors import AdxError, ExitCode
     from ingestion.settings import load_settings
-    from orchestration.warehouse.report import figures
 
+    if day is not None and campaign is not None:
+        raise AdxError(
+            "--date and --campaign exclude each other: a report is about one day or one campaign.",
+            remedy="Leave one of them out; a campaign is reported over all its days.",
+            exit_code=ExitCode.USAGE,
+        )
+    if html is not None and as_json:
+        raise AdxError(
+            "--html and --json exclude each other.",
+            remedy="Leave one of them out.",
+            exit_code=ExitCode.USAGE,
+        )
     settings = load_settings()
-    if as_json:
-        print_json({section.name: section.as_records() for section in figures(settings)})
+    date_of_day = None if day is None else day.date()
+    if html is not None:
+        from orchestration.warehouse.report.page import write_page
+
+        scope = write_page(settings, html, day=date_of_day, campaign=campaign)
+        print_facts("Report", {"about": scope.title, "file": html.absolute()})
+    elif as_json:
+        from orchestration.warehouse.report import summary
+
+        sections = summary(settings, day=date_of_day, campaign=campaign)
+        print_json({section.name: section.as_records() for section in sections})
     else:
-        print_report(settings)
+        print_report(settings, day=date_of_day, campaign=campaign)
 
 
-def print_report(settings: "Settings") -> None:
+def print_report(
+    settings: "Settings", *, day: "date | None" = None, campaign: str | None = None
+) -> None:
     """Print the key figures as tables."""
-    from orchestration.warehouse.report import figures
+    from orchestration.warehouse.report import summary
 
-    for section in figures(settings):
+    for section in summary(settings, day=day, campaign=campaign):
         print_table(
             section.title, section.columns, section.rows, right=section.first_number, grouped=True
         )

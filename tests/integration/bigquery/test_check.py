@@ -5,6 +5,7 @@ the service that analyzes.
 """
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from orchestration.warehouse.bigquery.published import in_full
 from orchestration.warehouse.bigquery.service import MARTS
 from orchestration.warehouse.metrics import FAMILIES
 from orchestration.warehouse.report import QUESTIONS
+from orchestration.warehouse.report.scope import Campaign, Scope
+from orchestration.warehouse.report.scope import statements as scope_statements
+from orchestration.warehouse.report.topics import statements
 from tests.integration.bigquery.defects import DEFECTS, Defect
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bigquery")]
@@ -84,7 +88,11 @@ def test_row_access_policies_are_judged(report: Report) -> None:
 def test_bigquery_understands_every_question_of_verify_and_report(report: Report) -> None:
     service = PlatformRuns(report.warehouse, "http://127.0.0.1:1", Path()).service
     asked = [family.statement(grain) for family in FAMILIES for grain in family.grains]
-    for sql in [*asked, *(question.sql for question in QUESTIONS)]:
+    asked += [question.sql for question in QUESTIONS]
+    day = date(2026, 3, 28)
+    for scope in (Scope(day, day), Scope(day, day, Campaign("a1", "c-1", "Name", "Advertiser"))):
+        asked += [*scope_statements(), *statements(scope).values()]
+    for sql in asked:
         # The views that readers see are gone: the script that publishes them ends by undoing it.
         named = re.sub(rf"`({'|'.join(MARTS)})`\.", rf"`{WORK}\1`.", in_full(service, sql))
         report.warehouse.googlesql.analyze(named)

@@ -11,8 +11,12 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.landing import KeyStore
 from ingestion.settings import Settings
 from orchestration.cli.main import app
+from orchestration.warehouse.published import open_published
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("proven")]
+
+DAY = "2026-03-28"
+"""The day that was played."""
 
 
 def adx(settings: Settings, *arguments: str, given: str | None = None) -> Result:
@@ -38,11 +42,69 @@ def test_verify_and_reconcile_end_with_the_line_that_scripts_read(proven):
 
 def test_the_report_has_every_section(proven):
     sections = document(proven, "report")
-    assert list(sections) == ["delivery", "auctions", "money", "campaigns", "sources", "runs"]
+    assert list(sections) == [
+        *("delivery", "auctions", "money", "campaigns"),
+        *("viewability", "invalid_traffic", "attribution", "reach"),
+        *("sources", "runs"),
+    ]
     assert all(sections.values())
     output = adx(proven, "report").stdout
     for words in ("Delivery by UTC date", "CTR %", "margin", "Source balance", "Last builds"):
         assert words in output
+
+
+def test_the_report_of_a_day_says_what_the_report_of_all_days_says(proven):
+    (whole,) = (row for row in document(proven, "report")["delivery"] if row["event_date"] == DAY)
+    found = document(proven, "report", "--date", DAY)
+    day = {row["figure"]: row["value"] for row in found["key_figures"]}
+    assert day["Net impressions"] == whole["net_impressions"]
+    assert day["Net clicks"] == whole["net_clicks"]
+    assert day["Click-through rate"] == whole["CTR %"]
+    assert day["Conversions"] == whole["conversions"]
+    assert sum(row["net_impressions"] for row in found["hours"]) == whole["net_impressions"]
+    assert sum(row["net_impressions"] for row in found["places"]) == whole["net_impressions"]
+    assert found["viewability"][-1]["net"] == whole["net_impressions"]
+    with open_published(proven) as published:
+        (reach,) = published.ask(
+            f"select reach_count from analytics.rpt_reach_daily where event_date = date '{DAY}' "
+            "and breakdown = 'total'"
+        )
+    assert (day["Reach"],) == reach
+
+
+def test_the_reach_of_a_campaign_is_that_of_all_its_days(proven):
+    with open_published(proven) as published:
+        rows = published.ask(
+            """
+            select lifetime.breakdown_value, lifetime.reach_count
+            from analytics.rpt_reach_lifetime as lifetime
+            where lifetime.breakdown = 'campaign'
+            order by lifetime.reach_count desc
+            limit 3
+            """
+        )
+    assert rows
+    for campaign, reach in rows:
+        found = document(proven, "report", "--campaign", campaign)
+        figures = {row["figure"]: row["value"] for row in found["key_figures"]}
+        assert figures["Reach"] == reach
+        assert found["reach"][-1]["cumulative_reach"] == reach
+
+
+def test_the_report_becomes_a_page(proven, tmp_path):
+    file = tmp_path / "report.html"
+    result = adx(proven, "report", "--html", str(file), "--date", DAY)
+    assert result.exit_code == 0, result.output
+    assert "28 March 2026" in result.stdout
+    text = file.read_text("utf-8")
+    assert text.count("<svg") == 7
+    assert "http" not in text
+    figures = document(proven, "report", "--date", DAY)
+    for value in (figures["key_figures"][0]["value"], figures["viewability"][-1]["viewable"]):
+        assert f"{value:,}" in text
+    refused = adx(proven, "report", "--html", str(file), "--campaign", "cmp-0")
+    assert "No campaign has the id cmp-0. Perhaps cmp-" in str(refused.exception)
+    assert file.read_text("utf-8") == text
 
 
 def test_build_and_publish_again_do_nothing(proven):

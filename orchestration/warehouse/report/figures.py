@@ -1,4 +1,4 @@
-"""The key figures of the published warehouse, for a terminal."""
+"""What the whole published warehouse says, day by day, and how fresh it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ingestion.lake import Lake
 from ingestion.settings import Settings
-from orchestration.warehouse.published import open_published
+from orchestration.warehouse.published import Published, open_published
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ QUESTIONS = (
         (
             "event_date",
             "impressions",
-            "net",
+            "net_impressions",
             "clicks",
-            "net",
+            "net_clicks",
             "repeat",
             "invalid",
             "orphan",
@@ -206,17 +206,28 @@ def figures(settings: Settings) -> list[Section]:
         AdxError: As `open_published`.
     """
     with open_published(settings) as published:
-        sections = [
-            Section(
-                question.name,
-                question.title,
-                list(question.columns),
-                [tuple(row) for row in published.ask(question.sql)],
-                question.first_number,
-            )
-            for question in QUESTIONS
-        ]
-    return [*sections, _runs(Lake.open(settings))]
+        return [*overview(published), *platform(published, Lake.open(settings))]
+
+
+def overview(published: Published) -> list[Section]:
+    """Delivery, auctions and money by day, top campaigns."""
+    return [_answer(question, published) for question in QUESTIONS if question.name != "sources"]
+
+
+def platform(published: Published, lake: Lake) -> list[Section]:
+    """What is said of the data themselves: source balance and last builds."""
+    sources = [_answer(question, published) for question in QUESTIONS if question.name == "sources"]
+    return [*sources, _runs(lake)]
+
+
+def _answer(question: Question, published: Published) -> Section:
+    return Section(
+        question.name,
+        question.title,
+        list(question.columns),
+        [tuple(row) for row in published.ask(question.sql)],
+        question.first_number,
+    )
 
 
 def _runs(lake: Lake) -> Section:
