@@ -31,6 +31,8 @@ class Metric:
         unit: What its numbers count.
         description: What it means.
         group_bys: What it can be grouped by.
+        per: The dimension over whose values it does not add up, and which a question must therefore
+            group by or choose one value of.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Metric:
     unit: str
     description: str
     group_bys: tuple[str, ...]
+    per: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,14 +102,15 @@ class SemanticLayer:
         return Metric(
             name,
             metric.label or name,
-            self._unit(name),
+            self._meta(name, "unit") or "",
             metric.description or "",
             self._group_bys(name),
+            self._meta(name, "per"),
         )
 
-    def _unit(self, name: str) -> str:
+    def _meta(self, name: str, key: str) -> str | None:
         metric = self._metrics.get(name)
-        return str(metric.config.meta["unit"]) if metric is not None and metric.config else ""
+        return metric.config.meta.get(key) if metric is not None and metric.config else None
 
     def _group_bys(self, metric: str) -> tuple[str, ...]:
         found = self._engine.list_group_bys([metric])
@@ -117,7 +121,7 @@ class SemanticLayer:
 
         Raises:
             AdxError: A metric or dimension is not known, the two do not go together, or amounts of
-                several currencies would be added up.
+                several currencies or credits of several models would be added up.
         """
         from metricflow.engine.metricflow_engine import (
             MetricFlowQueryRequest,
@@ -134,22 +138,31 @@ class SemanticLayer:
             order_by_names=list(question.order) or None,
             output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER,
         )
-        self._check_currencies(question)
+        self._check_sums(question)
         try:
             return self._engine.explain(request).sql_statement.sql
         except MetricFlowException as error:
             raise _refused(error) from error
 
-    def _check_currencies(self, question: Question) -> None:
-        if any("currency" in text for text in (*question.by, *question.where)):
-            return
+    def _check_sums(self, question: Question) -> None:
+        """Refuse sums over currencies, and over what a metric is `per`."""
+        asked = " ".join((*question.by, *question.where))
         for name in question.metrics:
-            if self._unit(name) == NATIVE:
+            if self._meta(name, "unit") == NATIVE and "currency" not in asked:
                 raise AdxError(
                     f"{name} is in the currencies of its amounts, which do not add up.",
                     remedy="Group it `--by currency`, choose one "
                     "(`--where \"{{ Entity('currency') }} = 'EUR'\"`), or ask for a metric in the "
                     "base currency.",
+                    exit_code=ExitCode.USAGE,
+                )
+            per = self._meta(name, "per")
+            if per and per not in asked:
+                group = next(one for one in self._group_bys(name) if one.endswith(per))
+                raise AdxError(
+                    f"{name} is of one {per} each time; over several it does not add up.",
+                    remedy=f"Group it `--by {group}`, or choose one (`--where "
+                    f"\"{{{{ Dimension('{group}') }}}} = '…'\"`).",
                     exit_code=ExitCode.USAGE,
                 )
 
