@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
+
 from ingestion.settings import Settings
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.store import Manifest, Store
@@ -17,10 +19,12 @@ class Published:
     Attributes:
         manifest: What it is.
         ask: Gives the rows of a SELECT that names its tables as `<layer>.<name>`.
+        tables: Gives the names of the tables and views of a layer.
     """
 
     manifest: Manifest
     ask: Callable[[str], list[tuple[Any, ...]]]
+    tables: Callable[[str], set[str]]
 
 
 @contextmanager
@@ -38,4 +42,14 @@ def open_published(settings: Settings) -> Iterator[Published]:
         return
     build = Store(settings.warehouse).published()
     with open_file(build.file, settings, read_only=True) as connection:
-        yield Published(build.manifest, lambda sql: connection.execute(sql).fetchall())
+        yield on_duckdb(build.manifest, connection)
+
+
+def on_duckdb(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Published:
+    """A build that a connection has open."""
+
+    def tables(layer: str) -> set[str]:
+        sql = "select table_name from information_schema.tables where table_schema = ?"
+        return {name for (name,) in connection.execute(sql, [layer]).fetchall()}
+
+    return Published(manifest, lambda sql: connection.execute(sql).fetchall(), tables)

@@ -35,7 +35,11 @@ def open_on_bigquery(settings: Settings) -> Published:
             remedy="Run `adx build` and `adx publish`, so that all layers hold one build.",
             exit_code=ExitCode.CONFIGURATION,
         )
-    return Published(manifest, lambda sql: service.run(in_full(service, sql)))
+    return Published(
+        manifest,
+        lambda sql: service.run(in_full(service, sql)),
+        lambda layer: set(service.tables(layer)),
+    )
 
 
 def in_full(service: Service, sql: str) -> str:

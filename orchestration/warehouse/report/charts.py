@@ -189,21 +189,17 @@ def _spend(rows: Sequence[Row], _columns: Sequence[str]) -> Figure:
 
 
 def _pacing(rows: Sequence[Row], columns: Sequence[str]) -> Figure:
-    index = columns.index("index")
-    furthest = sorted(
-        (row for row in rows if row[index] is not None),
-        key=lambda row: abs(float(row[index]) - 1),
-        reverse=True,
-    )[:12][::-1]
-    figure, axes = _figure(0.9 + 0.24 * max(len(furthest), 1))
+    """The line items that are furthest from their plan."""
+    index, state = columns.index("index"), columns.index("state")
+    running = [row for row in rows if row[index] is not None and row[state] != "ended"]
+    running.sort(key=lambda row: abs(row[index] - 1), reverse=True)
+    shown = (running or [row for row in rows if row[index] is not None])[:12][::-1]
+    figure, axes = _figure(0.9 + 0.24 * max(len(shown), 1))
     axes.axvspan(0.9, 1.1, color=_LAND, linewidth=0)
     axes.axvline(1, color=_MUTED, linewidth=0.8)
-    axes.barh(
-        [_cut(row[0]) for row in furthest],
-        [float(row[index]) for row in furthest],
-        0.62,
-        color=_SERIES[0],
-    )
+    places = range(len(shown))
+    axes.barh(places, [float(row[index]) for row in shown], 0.62, color=_SERIES[0])
+    axes.set_yticks(places, [_cut(row[0]) for row in shown])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("delivered / planned (band: on track)")
     return figure

@@ -50,11 +50,14 @@ class Topic:
 
 def topics(published: Published, scope: Scope) -> list[Topic]:
     """All topics of a report, in the order of the page; one without rows has none to show."""
-    ask = published.ask
-    asked = {name: ask(sql) for name, sql in statements(scope).items()}
+    asked = {name: published.ask(sql) for name, sql in statements(scope).items()}
+    pacing = []
+    if "rpt_pacing_daily" in published.tables("finance"):
+        pacing = [_pacing(published.ask(pacing_statement(scope)))]
     return [
         _key_figures(scope, asked),
         _spend(scope, asked["spend"]),
+        *pacing,
         _hours(asked["hours"]),
         _viewability(asked["viewability"]),
         _invalid(asked["invalid_traffic"], asked["totals"][0]),
@@ -185,6 +188,37 @@ order by count(*) desc, impressions.country_code, impressions.region
     }
 
 
+def pacing_statement(scope: Scope) -> str:
+    """What is asked about pacing, where the warehouse has it."""
+    return f"""
+select
+    pacing.line_item_id,
+    coalesce(line_items.line_item_name, pacing.line_item_id),
+    pacing.currency_code,
+    pacing.budget_amount,
+    pacing.planned_amount,
+    pacing.delivered_amount,
+    pacing.pacing_index,
+    pacing.pacing_state
+from (
+    select
+        line_item_id,
+        currency_code,
+        advertiser_date,
+        budget_amount,
+        planned_amount,
+        delivered_amount,
+        pacing_index,
+        pacing_state
+    from finance.rpt_pacing_daily
+    where {scope.dates("advertiser_date")} and {scope.of_campaign_id}
+) as pacing
+left join core.dim_line_items as line_items
+    on pacing.line_item_id = line_items.line_item_id and line_items.is_current
+order by pacing.line_item_id, pacing.advertiser_date
+"""
+
+
 def percent(part: object, whole: object) -> Decimal | None:
     """A rate in percent with one decimal, half away from zero; None where nothing is measured."""
     if not whole:
@@ -276,6 +310,40 @@ def _spend(scope: Scope, asked: list[Row]) -> Topic:
         ),
         lead,
         "Billed: what advertisers owe. Media cost: clearing prices of what the exchanges billed.",
+    )
+
+
+_STATES = ("under", "over", "on_track", "exhausted", "ended", "not_started")
+
+
+def _pacing(asked: list[Row]) -> Topic:
+    newest = {row[0]: row for row in asked}
+    rows = [
+        (
+            name,
+            currency,
+            *(_quantized(amount, "0.01") for amount in (budget, planned, delivered)),
+            None if index is None else _quantized(index, "0.01"),
+            state,
+        )
+        for _, name, currency, budget, planned, delivered, index, state in newest.values()
+    ]
+    rows.sort(key=lambda row: (_STATES.index(row[6]), row[0]))
+    counts = {state: sum(row[6] == state for row in rows) for state in _STATES}
+    lead = "Line items: " + ", ".join(
+        f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count
+    )
+    return Topic(
+        Section(
+            "pacing",
+            "Pacing",
+            ["line_item", "currency", "budget", "planned", "delivered", "index", "state"],
+            list(rows),
+            2,
+        ),
+        f"{lead}.",
+        "Planned: budget by the elapsed part of the flight, as of the end of the advertiser date. "
+        "Index: delivered / planned; below 0.9 is under, above 1.1 over.",
     )
 
 

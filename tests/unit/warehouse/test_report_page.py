@@ -16,7 +16,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 from orchestration.cli.main import app
 from orchestration.warehouse.dbt import PROJECT_FOLDER
-from orchestration.warehouse.published import Published
+from orchestration.warehouse.published import Published, on_duckdb
 from orchestration.warehouse.report import page
 from orchestration.warehouse.report.figures import Section
 from orchestration.warehouse.report.scope import choose, newest_day, stretches
@@ -39,8 +39,8 @@ create table core.dim_campaigns as
 create table core.dim_advertisers as
     select 'k1' as advertiser_key, 'A & B' as advertiser_name, true as is_current;
 create table core.dim_line_items as
-    select 'l1' as line_item_key, '{LINE_ITEM}' as line_item_id, 'aa' as campaign_key,
-        true as is_current;
+    select 'l1' as line_item_key, '{LINE_ITEM}' as line_item_id, 'One' as line_item_name,
+        'aa' as campaign_key, true as is_current;
 create table core.dim_geographies as select 'DE' as country_code, 'Germany' as country_name;
 create table core.dim_invalid_traffic_reasons as
     select 'givt_prefetch' as reason_code, 'Prefetched page' as reason_name;
@@ -118,7 +118,7 @@ SOURCES = Section("sources", "Source balance", ["source_table", "read"], [("fx.r
 def published():
     with duckdb.connect() as connection:
         connection.execute(MARTS)
-        yield Published(MANIFEST, lambda sql: connection.execute(sql).fetchall())
+        yield on_duckdb(MANIFEST, connection)
 
 
 def figures(published: Published, **about) -> dict[str, list]:
@@ -271,6 +271,34 @@ def test_the_page_has_every_section_with_chart_and_description(published):
     for words in ("30 March 2026", "1,234", "b000007-pin9", "Prefetched page", "Natural Earth"):
         assert words in reader.words
     assert "Nothing to show" not in reader.words
+
+
+def test_pacing_is_shown_where_the_warehouse_has_it(published):
+    published.ask(
+        f"""
+        create table finance.rpt_pacing_daily as
+        select * from (values
+            (date '{SUNDAY}', 'c-1', '{LINE_ITEM}', 'EUR', 100, 50.0, 40.0, 0.8, 'under'),
+            (date '{MONDAY}', 'c-1', '{LINE_ITEM}', 'EUR', 100, 60.0, 60.0, 1.0, 'on_track'),
+            (date '{MONDAY}', 'c-2', 'L2', 'EUR', 100, 0.0, 0.0, null, 'not_started'),
+            (date '{MONDAY}', 'c-2', 'L3', 'EUR', 10, 5.0, 8.125, 1.625, 'over')
+        ) as t (advertiser_date, campaign_id, line_item_id, currency_code, budget_amount,
+            planned_amount, delivered_amount, pacing_index, pacing_state)
+        """
+    )
+    hundred, ten = Decimal("100.00"), Decimal("10.00")
+    on_track = ("One", "EUR", hundred, Decimal(60), Decimal(60), Decimal(1), "on_track")
+    assert figures(published, day=MONDAY)["pacing"] == [
+        ("L3", "EUR", ten, Decimal(5), Decimal("8.13"), Decimal("1.63"), "over"),
+        on_track,
+        ("L2", "EUR", hundred, Decimal(0), Decimal(0), None, "not_started"),
+    ]
+    assert figures(published, campaign="c-1")["pacing"] == [on_track]
+    reader = Reader(html(published, day=MONDAY))
+    assert "Line items: 1 over, 1 on track, 1 not started." in reader.words
+    assert "pacing-title pacing-desc" in {
+        attributes.get("aria-labelledby") for _, attributes in reader.elements
+    }
 
 
 def test_what_nothing_is_known_of_says_so(published):
