@@ -60,10 +60,10 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": 9,
 }
 
-_WIDTH = 5.0
-"""Inches: 360 points, so that letters keep their size on a telephone."""
+_WIDTH = 4.5
+"""Inches: 324 points, so that letters keep their size on a telephone."""
 
-_LABEL = 26
+_LABEL = 32
 """Most letters of a label beside a bar."""
 
 
@@ -262,10 +262,10 @@ def _invalid(rows: Sequence[Row], _columns: Sequence[str]) -> Figure:
     axes.barh(
         places, [row[3] for row in shown], 0.66, left=impressions, color=_SERIES[2], label="clicks"
     )
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, names, fontsize=8.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True, axis="x")
-    _counts(axes.xaxis)
+    _counts(axes.xaxis, 4)
     _legend(axes)
     return figure
 
@@ -326,7 +326,7 @@ def _land() -> Outline:
 
 
 def _places(rows: Sequence[Row], _columns: Sequence[str]) -> Figure:
-    figure, axes = _figure(2.35)
+    figure, axes = _figure(1.85)
     axes.add_patch(PathPatch(_land(), facecolor=_LAND, edgecolor=_RULE, linewidth=0.4))
     counts: dict[tuple[float, float], int] = {}
     for row in rows:

@@ -294,7 +294,9 @@ def _spend(scope: Scope, asked: list[Row]) -> Topic:
     ]
     lead = ""
     if rows:
-        owed, paid = (sum((row[index] for row in rows), Decimal(0)) for index in (2, 3))
+        owed, paid = (
+            _quantized(sum(Decimal(str(row[index])) for row in asked), "0.01") for index in (2, 3)
+        )
         span = "the campaign's days" if scope.campaign else f"the days since {rows[0][0]}"
         lead = (
             f"{owed:,} {rows[0][1]} billed over {span}, {paid:,} of it media cost: a margin of "

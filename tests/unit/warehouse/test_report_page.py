@@ -111,7 +111,13 @@ create table core.fct_impressions as
 """
 
 MANIFEST = Manifest("b000007-pin9", 9, None, "code", True, "", "2026-03-31T04:00:00Z", 1, 812, 1)
-SOURCES = Section("sources", "Source balance", ["source_table", "read"], [("fx.rates", 1234)], 1)
+SOURCES = Section(
+    "sources",
+    "Source balance",
+    ["source_table", "read", "loaded", "failed"],
+    [("fx.rates", 1234, 1230, 4)],
+    1,
+)
 
 
 @pytest.fixture
