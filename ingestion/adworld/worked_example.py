@@ -21,8 +21,8 @@ UTC, so i1 falls on 1 March there, and everything else on 2 March.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -974,9 +974,85 @@ _REACH: tuple[tuple[str, dict[str, str], str], ...] = tuple(
     if not place.keys() & {"site_id", "creative_id"}
 )
 
+# No third party has reported. Ours: i1 of L1 and i2, c1, c3 of L2 on the first, i3 of L1 on the
+# second; what L2 bills for its clicks falls on the second in Berlin.
+_DISCREPANCY: tuple[tuple[str, dict[str, str], str], ...] = (
+    *(
+        ("discrepancy_rows", {name: "missing_theirs"}, "4")
+        for name in ("discrepancy_status", "impression_status", "click_status", "spend_status")
+    ),
+    *(
+        (
+            "discrepancy_rows",
+            {**place, "report_date": day, "discrepancy_status": "missing_theirs"},
+            rows,
+        )
+        for day in (_FIRST, _SECOND)
+        for place, rows in (
+            ({"line_item_id": "L1"}, "1"),
+            ({"line_item_id": "L2"}, "1"),
+            ({}, "2"),
+        )
+    ),
+)
+
+_OWED: dict[str, dict[int, str]] = {"L1": {29: "0.004", 30: "0.012"}, "L2": {30: "1.5"}}
+"""What is billed up to the 29th and 30th date of the flights (1 and 2 March)."""
+
+
+def _paces() -> Iterator[tuple[str, dict[str, str], str]]:
+    """500 EUR from 1 February 01:00 to 1 April 02:00 in Berlin: 59 dates and an hour.
+
+    So the first n dates have 24 n - 1 of 1417 hours. 2 March is the newest date, the 30th.
+    """
+    unit = Decimal("0.000000001")
+    for n in range(1, 31):
+        passed, left = Decimal(24 * n - 1), Decimal(1417 - 24 * n + 1)
+        day = {"advertiser_date": (date(2026, 1, 31) + timedelta(days=n)).isoformat()}
+        planned = (500 * passed / 1417).quantize(unit, ROUND_HALF_UP)
+        yield "pacing_rows", {**day, "pacing_state": "under"}, "2"
+        for item, billed in _OWED.items():
+            owed = Decimal(billed.get(n, "0"))
+            dims = {"line_item_id": item, **day}
+            yield "pacing_rows", {**dims, "pacing_state": "under"}, "1"
+            figures = {
+                "budget": Decimal(500),
+                "elapsed": passed / 1417,
+                "planned": planned,
+                "delivered": owed,
+                "index": owed / planned,
+                "forecast": owed * 1417 / passed,
+                "needed": (500 - owed) * 24 / left,
+            }
+            for name, value in figures.items():
+                if value:
+                    text = format(value.quantize(unit, ROUND_HALF_UP), "f")
+                    yield f"pacing_{name}", dims, text.rstrip("0").rstrip(".")
+
+
+# All in EUR, so no rate moves it: billed 1.512 less media cost 0.008.
+_EXPOSURE: tuple[tuple[str, dict[str, str], str], ...] = tuple(
+    (metric, {**_MARCH, "currency": "EUR"}, value)
+    for metric, value in (
+        ("fx_net_exposure", "1.504"),
+        ("fx_net_exposure_base", "1.504"),
+        ("fx_average_rate", "1"),
+        ("fx_revalued_base", "1.504"),
+    )
+)
+
 KEY: tuple[Answer, ...] = tuple(
     Answer(metric, ",".join(dims) or "total", json.dumps(dict(sorted(dims.items()))), value)
-    for metric, dims, value in (*_FIGURES, *_PERFORMANCE, *_VIEWABILITY, *_REACH, *auctions.FIGURES)
+    for metric, dims, value in (
+        *_FIGURES,
+        *_PERFORMANCE,
+        *_VIEWABILITY,
+        *_REACH,
+        *auctions.FIGURES,
+        *_DISCREPANCY,
+        *_paces(),
+        *_EXPOSURE,
+    )
 )
 """Every figure of the example, worked out by hand."""
 

@@ -84,6 +84,11 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "any closed month may be restated: a row a day and line item, not an event",
     ),
     (
+        "rpt_fx_exposure_monthly",
+        "fct_line_item_billing_daily",
+        "every month is revalued by the newest rate: a row a day and line item, not an event",
+    ),
+    (
         "test assert_event_keys_are_unique",
         "*",
         f"{DAILY}: no event counts twice, over all dates",

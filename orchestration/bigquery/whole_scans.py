@@ -49,6 +49,11 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
         "any closed month may be restated: a row per day and line item, not per event",
     ),
     (
+        "model.*.rpt_fx_exposure_monthly",
+        "fct_line_item_billing_daily",
+        "every month is revalued by the newest rate: a row per day and line item, not per event",
+    ),
+    (
         "test.*",
         "rpt_*_monthly",
         "a row per month and channel, or path of channels, not per event",

@@ -8,6 +8,8 @@ each module keeps one part of the definitions:
 - `delivery`: counts and rates; `performance`: the same by hour, arm and region;
 - `viewability`: what was in view, and played; `reach`: ids, frequency, caps;
 - `auctions`: requests, bids, wins, audience; `money`: cost, billing, exchange rates;
+- `spend`: what is owed; `discrepancy`: third parties' reports; `pacing`: plans of line items;
+- `exposure`: what lies in which currency;
 - `actions`: conversions, product events; `sessions`: sessions and funnels;
 - `attribution`: what led to conversions;
 - `organizations`: Crunchbase; `balance`: what was sent, loaded, failed.

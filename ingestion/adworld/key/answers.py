@@ -10,9 +10,12 @@ from ingestion.adworld.key.attribution import Attribution, attribution_answers
 from ingestion.adworld.key.auctions import Auctioned, auction_answers
 from ingestion.adworld.key.balance import balance_answers, dimension_answers
 from ingestion.adworld.key.delivery import Delivery, delivery_answers
+from ingestion.adworld.key.discrepancy import discrepancy_answers
 from ingestion.adworld.key.exact import Answer
+from ingestion.adworld.key.exposure import exposure_answers
 from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
+from ingestion.adworld.key.pacing import pacing_answers
 from ingestion.adworld.key.performance import performance_answers
 from ingestion.adworld.key.reach import reach_answers
 from ingestion.adworld.key.reasons import reason_answers
@@ -29,6 +32,7 @@ def answers(ledger: Ledger) -> list[Answer]:
     delivery = Delivery(ledger)
     auctioned = Auctioned(ledger, delivery)
     attribution = Attribution(ledger, delivery)
+    books = Books(delivery, auctioned, attribution, ledger.day)
     found = [
         *delivery_answers(delivery),
         *reason_answers(delivery),
@@ -37,7 +41,10 @@ def answers(ledger: Ledger) -> list[Answer]:
         *video_answers(ledger, delivery),
         *reach_answers(ledger, delivery),
         *auction_answers(auctioned, delivery),
-        *money_answers(Books(delivery, auctioned, attribution, ledger.day)),
+        *money_answers(books),
+        *discrepancy_answers(delivery, books, ledger.day),
+        *pacing_answers(delivery, books),
+        *exposure_answers(books),
         *conversion_answers(ledger),
         *attribution_answers(attribution, delivery),
         *action_answers(ledger),

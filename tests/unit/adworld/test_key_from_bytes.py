@@ -351,6 +351,13 @@ def _figures(reading: Reading) -> Figures:
     figures = count.figures()
     figures |= _attribution(reading, impressions, clicks, billed, counted)
     figures |= _money(reading, billed, counted)
+    owed = [
+        {place: _round(amount) for place, amount in billed[model].items()}
+        for model in ("CPM", "CPC", "CPA")
+    ]
+    figures |= _discrepancy(reading, impressions, clicks, owed)
+    figures |= _pacing(reading, impressions, clicks, owed)
+    figures |= _exposure(reading, owed, billed["media"])
     figures |= _rates(count)
     figures |= _viewable_rates(count)
     figures |= _reach(reading, impressions)
@@ -911,6 +918,185 @@ def _book_base(
     ):
         for metric, amount in amounts.items():
             base.add(metric, amount, **dims)
+
+
+Owed = list[dict[tuple[str, str, str], Fraction]]
+"""What is billed, by line item, advertiser date and currency, in parts."""
+
+
+def _discrepancy(
+    reading: Reading,
+    impressions: dict[str, dict[str, Any]],
+    clicks: dict[str, dict[str, Any]],
+    owed: Owed,
+) -> Figures:
+    ours: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    for row in impressions.values():
+        if not row["reasons"]:
+            day = row["moment"].date().isoformat()
+            ours[day, row["line_item_id"]]["impression"] += 1
+    for row in clicks.values():
+        if row.get("is_net"):
+            item = impressions[row["impression_id"]]["line_item_id"]
+            ours[row["moment"].date().isoformat(), item]["click"] += 1
+    for part in owed:
+        for (item, day, currency), amount in part.items():
+            ours[day, item]["spend"] += _in_euro(reading, amount, currency, day)
+    ours = {place: figures for place, figures in ours.items() if any(figures.values())}
+    columns = [field.name for field in load_contract("campaigns", "third_party_reports").fields]
+    reports = [
+        dict(zip(columns, row, strict=True))
+        for row in reading.present["third_party_reports"].values()
+    ]
+    count, figures = Count(), {}
+    told = {(report["report_date"], report["line_item_id"]) for report in reports}
+    for day, item in ours.keys() - told:
+        _compared(
+            count, item, day, dict.fromkeys(("impression", "click", "spend"), "missing_theirs")
+        )
+    for report in reports:
+        day, item = report["report_date"], report["line_item_id"]
+        amount = Fraction(report["spend_micros"], 10**6)
+        theirs = {
+            "impression": Fraction(report["impressions"]),
+            "click": Fraction(report["clicks"]),
+            "spend": _in_euro(reading, amount, report["currency"], day),
+        }
+        statuses = {}
+        by_reporter = {"reporter": report["reporter"]}
+        place = {**by_reporter, "report_date": day, "line_item_id": item}
+        for name, figure in theirs.items():
+            metric = {"spend": "spend_base"}.get(name, f"{name}s")
+            known = ours.get((day, item), {}).get(name, Fraction(0))
+            for dims in (place, {**by_reporter, "report_date": day}, by_reporter):
+                count.add(f"third_party_{metric}", figure, **dims)
+                count.add(f"compared_{metric}", known, **dims)
+            distance = (figure - known) / known if known else Fraction(bool(figure))
+            if known and distance:
+                place_text = json.dumps(dict(sorted(place.items())))
+                figures[f"{name}_discrepancy_rate", place_text] = _text(_round(distance))
+            bounds = ((5, "ok"), (10, "warning"))
+            within = [status for bound, status in bounds if abs(distance) * 100 <= bound]
+            statuses[name] = [*within, "error"][0]
+            if (day, item) not in ours:
+                statuses[name] = "missing_ours"
+        _compared(count, item, day, statuses)
+    return count.figures() | figures
+
+
+def _pacing(
+    reading: Reading,
+    impressions: dict[str, dict[str, Any]],
+    clicks: dict[str, dict[str, Any]],
+    owed: Owed,
+) -> Figures:
+    known = [row for row in clicks.values() if "is_net" in row]
+    newest = max(row["moment"] for row in (*impressions.values(), *known)).date()
+    count, rounded = Count(), Count()
+    for item, versions in reading.versions["line_items"].items():
+        advertiser = _owners(reading, item)["advertiser_id"]
+        day = newest - timedelta(days=60)
+        while day <= newest:
+            after = day + timedelta(days=1)
+            zones = reading.versions["advertisers"][advertiser]
+            moment = datetime(after.year, after.month, after.day, tzinfo=UTC)
+            zone = ZoneInfo(_version(zones, moment)["time_zone"])
+            begin, finish = (
+                datetime(one.year, one.month, one.day, tzinfo=zone) for one in (day, after)
+            )
+            right_before = finish.astimezone(UTC) - timedelta(microseconds=1)
+            row = _version(versions, right_before)
+            start, end = _moment(row["flight_start_at"]), _moment(row["flight_end_at"])
+            place = {"line_item_id": item, "advertiser_date": day.isoformat()}
+            day = after
+            if end <= begin or (start >= finish and after <= newest):
+                continue
+            amount = sum(
+                value
+                for part in owed
+                for (of, date_text, currency), value in part.items()
+                if of == item
+                and date_text <= place["advertiser_date"]
+                and currency == row["currency"]
+            )
+            hours = _clock_hours(start, end, zone)
+            passed = _clock_hours(start, min(finish, end), zone) if start < finish else 0
+            budget = Fraction(row["budget_micros"], 10**6)
+            planned = _round(budget * passed / hours)
+            state = "on_track"
+            if start >= finish:
+                state = "not_started"
+            elif end <= finish:
+                state = "ended"
+            elif amount >= budget:
+                state = "exhausted"
+            elif not planned * 9 <= amount * 10 <= planned * 11:
+                state = "under" if amount < planned else "over"
+            count.add("pacing_rows", **place, pacing_state=state)
+            count.add("pacing_rows", advertiser_date=place["advertiser_date"], pacing_state=state)
+            count.add("pacing_budget", budget, **place)
+            count.add("pacing_delivered", amount, **place)
+            rounded.add("pacing_elapsed", Fraction(passed, hours), **place)
+            rounded.add("pacing_planned", planned, **place)
+            if planned:
+                rounded.add("pacing_index", amount / planned, **place)
+            if passed:
+                rounded.add("pacing_forecast", Fraction(amount) / passed * hours, **place)
+            if passed < hours and amount < budget:
+                days = max(Fraction(hours - passed, 24), 1)
+                rounded.add("pacing_needed", (budget - amount) / days, **place)
+    rates = {place: _round(value) for place, value in rounded.sums.items()}
+    return count.figures() | {place: _text(value) for place, value in rates.items() if value}
+
+
+def _exposure(reading: Reading, owed: Owed, paid: dict[tuple[str, str, str], Fraction]) -> Figures:
+    count, turnover = Count(), Count()
+    for sign, part in (*((1, part) for part in owed), (-1, paid)):
+        for (_, day, currency), amount in part.items():
+            dims = {"month": f"{day[:7]}-01", "currency": currency}
+            euros = _in_euro(reading, amount, currency, day)
+            count.add("fx_net_exposure", sign * amount, **dims)
+            count.add("fx_net_exposure_base", sign * euros, **dims)
+            turnover.add("native", amount, **dims)
+            turnover.add("base", euros, **dims)
+    for note in _credit_notes(reading):
+        day, currency = str(note["for_month"]), note["currency"]
+        dims = {"month": f"{day[:7]}-01", "currency": currency}
+        amount = Fraction(note["amount_micros"], 10**6)
+        euros = _in_euro(reading, amount, currency, day)
+        count.add("fx_net_exposure", amount, **dims)
+        count.add("fx_net_exposure_base", euros, **dims)
+        turnover.add("native", -amount, **dims)
+        turnover.add("base", -euros, **dims)
+    figures = count.figures()
+    for (name, dims), amount in turnover.sums.items():
+        if name == "native":
+            applied = turnover.sums["base", dims] / amount
+            figures["fx_average_rate", dims] = _text(_round(applied))
+            net = count.sums["fx_net_exposure", dims]
+            worth = _in_euro(reading, net, json.loads(dims)["currency"], "9999-12-31")
+            gain = worth - count.sums["fx_net_exposure_base", dims]
+            figures["fx_revalued_base", dims] = _text(worth)
+            figures["fx_revaluation_base", dims] = _text(gain)
+    return {place: value for place, value in figures.items() if value != "0"}
+
+
+def _clock_hours(start: datetime, end: datetime, zone: ZoneInfo) -> int:
+    """Strokes of the hour between two moments, as if no clock were ever changed."""
+    first, last = (
+        moment.astimezone(zone).replace(tzinfo=None, minute=0, second=0, microsecond=0)
+        for moment in (start, end)
+    )
+    return (last - first) // timedelta(hours=1)
+
+
+def _compared(count: Count, item: str, day: str, statuses: dict[str, str]) -> None:
+    order = ["ok", "warning", "error", "missing_ours", "missing_theirs"]
+    worst = max(statuses.values(), key=order.index)
+    for name, status in statuses.items():
+        count.add("discrepancy_rows", **{f"{name}_status": status})
+    for dims in ({}, {"report_date": day}, {"report_date": day, "line_item_id": item}):
+        count.add("discrepancy_rows", **dims, discrepancy_status=worst)
 
 
 ROUNDED = ("cvr", "channel_share", "channel_share_half_a", "channel_share_half_b")

@@ -1,0 +1,64 @@
+"""What is earned less what is paid, by month of the advertiser date and currency, and its worth.
+
+- Base amounts are those of the books: sums of line item, date and currency, converted one by one.
+- The average rate is that of all that was converted, billed and paid together.
+- Revalued: the month's net amount by the newest rate that is known.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ingestion.adworld.key.exact import Answer, answer, rounded
+from ingestion.adworld.key.money import Books
+
+NEWEST = "9999-12-31"
+"""After every date, so that the last rate holds."""
+
+
+@dataclass
+class Turnover:
+    """Amounts of a month and currency."""
+
+    billed: Fraction = Fraction(0)
+    paid: Fraction = Fraction(0)
+    billed_base: Fraction = Fraction(0)
+    paid_base: Fraction = Fraction(0)
+
+
+def turnovers(books: Books) -> dict[tuple[str, str], Turnover]:
+    """By first date of the month, and currency."""
+    found: dict[tuple[str, str], Turnover] = defaultdict(Turnover)
+    for part in (books.cpm, books.cpc, books.cpa):
+        for (_, day, currency), amount in part.items():
+            turnover = found[f"{day[:7]}-01", currency]
+            turnover.billed += amount
+            turnover.billed_base += books.rates.to_base(amount, currency, day) or 0
+    for (_, day, currency), amount in books.paid.items():
+        turnover = found[f"{day[:7]}-01", currency]
+        turnover.paid += amount
+        turnover.paid_base += books.rates.to_base(amount, currency, day) or 0
+    for place, amount in books.credits.items():
+        turnover = found[f"{place[1][:7]}-01", place[2]]
+        turnover.paid -= amount
+        turnover.paid_base -= books.base_credits[place]
+    return found
+
+
+def exposure_answers(books: Books) -> Iterator[Answer | None]:
+    """Net amounts, rates and revaluation of each month and currency."""
+    for (month, currency), turnover in turnovers(books).items():
+        dims = {"month": month, "currency": currency}
+        net = turnover.billed - turnover.paid
+        net_base = turnover.billed_base - turnover.paid_base
+        yield answer("fx_net_exposure", dims, net)
+        yield answer("fx_net_exposure_base", dims, net_base)
+        converted = turnover.billed + turnover.paid
+        if converted:
+            applied = (turnover.billed_base + turnover.paid_base) / converted
+            yield answer("fx_average_rate", dims, rounded(applied))
+        revalued = books.rates.to_base(net, currency, NEWEST)
+        if revalued is not None:
+            yield answer("fx_revalued_base", dims, revalued)
+            yield answer("fx_revaluation_base", dims, revalued - net_base)
