@@ -25,8 +25,8 @@ from ingestion.adworld.key.events import ClickClass
 from ingestion.adworld.key.exact import Answer, answer, rounded
 from ingestion.adworld.key.groups import date_text
 from ingestion.adworld.key.money import Books
-from ingestion.adworld.key.versions import moment_us
 from ingestion.adworld.key.spend import spend
+from ingestion.adworld.key.versions import moment_us
 from ingestion.adworld.market import Row
 
 ONE_DAY = timedelta(days=1)
