@@ -31,6 +31,7 @@ flags:
   send_anonymous_usage_stats: false
 vars:
   hash_contract: 1
+  base_currency: EUR
 models:
   ledgers:
     +materialized: table
@@ -55,6 +56,8 @@ from raw_user_events.events
 group by event_date, event_name
 """
 
+CURRENCIES = "select 'EUR' as currency_code, cast(2 as bigint) as minor_unit_digits"
+
 REAL = (
     "staging/ops/_ops__sources.yml",
     "staging/ops/stg_ops__billing_periods.sql",
@@ -64,6 +67,10 @@ REAL = (
     "marts/finance/fct_frozen_lines.sql",
     "marts/finance/fct_billing_adjustments.sql",
     "marts/finance/fct_billing_periods.sql",
+    "marts/finance/fct_billing_lines.sql",
+    "marts/finance/fct_invoice_lines.sql",
+    "marts/finance/fct_invoices.sql",
+    "marts/finance/rpt_trial_balance.sql",
 )
 """Models of the project itself, over a spend that a test can land."""
 
@@ -102,6 +109,18 @@ class Ledgers(World):
             "media_cost_amount from finance.fct_billing_adjustments order by all"
         )
 
+    def invoices(self) -> list[Any]:
+        return self.ask(
+            "select billing_period, invoice_status, lines_amount, adjustments_amount "
+            "from finance.fct_invoices order by all"
+        )
+
+    def balances(self) -> list[Any]:
+        return self.ask(
+            "select billing_period, sum(debit_base_amount) - sum(credit_base_amount) "
+            "from finance.rpt_trial_balance group by all order by all"
+        )
+
 
 @pytest.fixture(scope="session")
 def ledger_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -112,6 +131,7 @@ def ledger_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in REAL:
         shutil.copy(PROJECT_ROOT / "dbt_project" / "models" / name, folder / "models")
     (folder / "models" / "fct_line_item_spend_daily.sql").write_text(SPEND)
+    (folder / "models" / "dim_currencies.sql").write_text(CURRENCIES)
     return folder
 
 
@@ -174,6 +194,33 @@ def test_a_closed_month_never_changes_and_adjustments_hold_the_difference(ledger
         ("2026-02", "closed", 0, 3),
         ("2026-03", "open", 1, 0),
     ]
+
+
+def test_the_invoice_of_a_closed_month_never_changes(ledgers, settings):
+    """Lines of 0.33 are 0.333333333 each; three in one line are 1.00, and so on the invoice."""
+    ledgers.act("2026-01-05", "2026-01-05", "2026-01-31", "2026-03-01")
+    ledgers.build()
+    one, third = Decimal(1), Decimal("0.33")
+    january, march = ("2026-01", "draft", one, 0), ("2026-03", "draft", third, 0)
+    assert ledgers.invoices() == [january, march]
+    close_period(settings, "2026-01")
+    ledgers.build()
+    january = ("2026-01", "final", one, 0)
+    assert ledgers.invoices() == [january, march]
+
+    # Late: two of January, 0.67 together, and one of December, 0.33.
+    ledgers.act("2026-01-05", "2026-01-07", "2025-12-31")
+    ledgers.build()
+    assert ledgers.invoices() == [january, ("2026-02", "draft", 0, one), march]
+    close_period(settings, "2026-02")
+    ledgers.act("2026-02-01")
+    ledgers.build()
+    assert ledgers.invoices() == [
+        january,
+        ("2026-02", "final", 0, one),
+        ("2026-03", "draft", third, third),
+    ]
+    assert ledgers.balances() == [("2026-01", 0), ("2026-02", 0), ("2026-03", 0)]
 
 
 def test_a_rebuild_of_a_pin_has_what_was_closed_then(ledgers, settings):
