@@ -87,6 +87,9 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "rpt_fx_exposure_monthly",
         "fct_line_item_billing_daily",
         "every month is revalued by the newest rate: a row a day and line item, not an event",
+        "rpt_creative_lift",
+        "rpt_creative_performance_daily",
+        "experiments of all time: a row a day, creative and arm, not an event",
     ),
     (
         "test assert_event_keys_are_unique",

@@ -688,6 +688,25 @@ DIVISIONS: list[Row] = [
     ("downwards over null", call("divide_floor", "7", null("bigint")), None),
 ]
 
+ROOTS: list[Row] = [
+    ("nothing", call("integer_root", "0"), 0),
+    ("one", call("integer_root", "1"), 1),
+    ("downwards", call("integer_root", "8"), 2),
+    ("a square", call("integer_root", "9"), 3),
+    ("above a square", call("integer_root", "10"), 3),
+    ("of a sum", call("integer_root", "7 + 9"), 4),
+    # 94906267 squared is 9007199515875289, above 2^53; one less has no double of its own.
+    ("a square above 2^53", call("integer_root", "9007199515875289"), 94_906_267),
+    ("below a square above 2^53", call("integer_root", "9007199515875288"), 94_906_266),
+    # 2999999999 squared is 8999999994000000001.
+    ("a large square", call("integer_root", "8999999994000000001"), 2_999_999_999),
+    ("below a large square", call("integer_root", "8999999994000000000"), 2_999_999_998),
+    ("the largest", call("integer_root", str(BIG)), 3_000_000_000),
+    ("below the largest", call("integer_root", str(BIG - 1)), 2_999_999_999),
+    ("below zero", call("integer_root", "-1"), None),
+    ("null", call("integer_root", null("bigint")), None),
+]
+
 # A macro is one operand, whatever stands around it.
 OPERANDS: list[Row] = [
     ("divided by a rate", "cast(8 / " + call("rate", "4", "2") + " as bigint)", 4),
@@ -695,6 +714,7 @@ OPERANDS: list[Row] = [
     ("divided by an amount", "cast(8 / " + call("micros_to_amount", "4000000") + " as bigint)", 2),
     ("less a quotient", "10 - " + call("divide_truncated", "7 - 1", "2"), 7),
     ("less a quotient downwards", "10 - " + call("divide_floor", "-7", "2"), 14),
+    ("less a root", "10 - " + call("integer_root", "7 + 9"), 6),
     ("less a time between", "10 - " + call("micros_between", NOON, NOON), 10),
     ("less a weekday, doubled", "2 * " + call("iso_weekday", day("2026-03-29")), 14),
     ("not in a box", "not " + call("within_box", "1", "1", "2", "0", "3", "3"), True),
@@ -1180,6 +1200,7 @@ GROUPS: dict[str, list[Row]] = {
     "multiply_rounded": MULTIPLIED,
     "round_to": ROUNDED,
     "integer division": DIVISIONS,
+    "integer roots": ROOTS,
     "money": MONEY,
     "operands": OPERANDS,
     "micros": MICROS,

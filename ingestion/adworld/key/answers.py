@@ -13,6 +13,7 @@ from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.discrepancy import discrepancy_answers
 from ingestion.adworld.key.exact import Answer
 from ingestion.adworld.key.exposure import exposure_answers
+from ingestion.adworld.key.lift import lift_answers
 from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
 from ingestion.adworld.key.pacing import pacing_answers
@@ -37,6 +38,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *delivery_answers(delivery),
         *reason_answers(delivery),
         *performance_answers(delivery),
+        *lift_answers(delivery),
         *viewability_answers(ledger, delivery),
         *video_answers(ledger, delivery),
         *reach_answers(ledger, delivery),

@@ -13,6 +13,7 @@ from orchestration.warehouse.metrics import (
     discrepancy,
     exposure,
     invalid,
+    lift,
     money,
     organizations,
     pacing,
@@ -40,6 +41,7 @@ FAMILIES: tuple[Family, ...] = (
     *attribution.FAMILIES,
     *reach.FAMILIES,
     *performance.FAMILIES,
+    *lift.FAMILIES,
     *sessions.FAMILIES,
 )
 """Every family; each metric at each grain comes from one of them."""
