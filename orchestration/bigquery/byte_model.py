@@ -87,6 +87,11 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "rpt_fx_exposure_monthly",
         "fct_line_item_billing_daily",
         "every month is revalued by the newest rate: a row a day and line item, not an event",
+        "rpt_market_penetration_lifetime",
+        "fct_penetration_sketches",
+        "reach of all time: at most reach_sketch_size rows a day and value, not an event",
+    ),
+    (
         "rpt_creative_lift",
         "rpt_creative_performance_daily",
         "experiments of all time: a row a day, creative and arm, not an event",

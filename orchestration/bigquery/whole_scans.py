@@ -34,6 +34,11 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
         "reach of all time: at most reach_sketch_size rows a day and value, not a row per event",
     ),
     (
+        "model.*.rpt_market_penetration_lifetime",
+        "fct_penetration_sketches",
+        "reach of all time: at most reach_sketch_size rows a day and value, not a row per event",
+    ),
+    (
         "model.*.rpt_creative_lift",
         "rpt_creative_performance_daily",
         "experiments of all time: a row per day, creative and arm, not per event",

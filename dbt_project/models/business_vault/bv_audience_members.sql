@@ -25,40 +25,10 @@ with auction_imps as (
         and user_hk is not null
 ),
 
-breakdowns as (
-    select 'total' as breakdown
-    union all
-    select 'country' as breakdown
-    union all
-    select 'region' as breakdown
-    union all
-    select 'age_band' as breakdown
-    union all
-    select 'gender' as breakdown
-    union all
-    select 'device_type' as breakdown
+broken_down as (
+    {{ audience_breakdowns('auction_imps', ['user_hk', 'load_pin', 'event_date']) }}
 ),
 
-audiences as (
-    select
-        breakdowns.breakdown,
-        auction_imps.user_hk,
-        case
-            when breakdowns.breakdown in ('country', 'region') then auction_imps.country_code
-        end as country_code,
-        case when breakdowns.breakdown = 'region' then auction_imps.region end as region,
-        case when breakdowns.breakdown = 'age_band' then auction_imps.age_band end as age_band,
-        case when breakdowns.breakdown = 'gender' then auction_imps.gender end as gender,
-        case
-            when breakdowns.breakdown = 'device_type' then auction_imps.device_type
-        end as device_type,
-        auction_imps.load_pin,
-        auction_imps.event_date
-    from auction_imps
-    cross join breakdowns
-),
-
-{# A value that the request did not give makes no member. #}
 valued as (
     select
         breakdown,
@@ -70,16 +40,7 @@ valued as (
         device_type,
         load_pin,
         min(event_date) as event_date
-    from audiences
-    where
-        case breakdown
-            when 'country' then country_code is not null
-            when 'region' then country_code is not null and region is not null
-            when 'age_band' then age_band is not null
-            when 'gender' then gender is not null
-            when 'device_type' then device_type is not null
-            else true
-        end
+    from broken_down
     group by
         breakdown,
         user_hk,

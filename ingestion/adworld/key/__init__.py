@@ -11,6 +11,8 @@ each module keeps one part of the definitions:
 - `auctions`: requests, bids, wins, audience; `money`: cost, billing, exchange rates;
 - `spend`: what is owed; `discrepancy`: third parties' reports; `pacing`: plans of line items;
 - `exposure`: what lies in which currency;
+- `auctions`: requests, bids, wins, audience; `penetration`: how much of it was reached;
+- `money`: cost, billing, exchange rates;
 - `actions`: conversions, product events; `sessions`: sessions and funnels;
 - `attribution`: what led to conversions;
 - `organizations`: Crunchbase; `balance`: what was sent, loaded, failed.

@@ -17,6 +17,7 @@ from ingestion.adworld.key.lift import lift_answers
 from ingestion.adworld.key.money import Books, money_answers
 from ingestion.adworld.key.organizations import organization_answers
 from ingestion.adworld.key.pacing import pacing_answers
+from ingestion.adworld.key.penetration import penetration_answers
 from ingestion.adworld.key.performance import performance_answers
 from ingestion.adworld.key.reach import reach_answers
 from ingestion.adworld.key.reasons import reason_answers
@@ -47,6 +48,8 @@ def answers(ledger: Ledger) -> list[Answer]:
         *discrepancy_answers(delivery, books, ledger.day),
         *pacing_answers(delivery, books),
         *exposure_answers(books),
+        *penetration_answers(auctioned, delivery),
+        *money_answers(Books(delivery, auctioned, ledger.day)),
         *conversion_answers(ledger),
         *attribution_answers(attribution, delivery),
         *action_answers(ledger),

@@ -213,22 +213,30 @@ def _prices(auctioned: Auctioned) -> Iterator[Answer | None]:
                 yield answer("price_ratio", dict(group), value)
 
 
-def _audience(auctioned: Auctioned) -> Iterator[Answer | None]:
-    """Different ids at every grain; they do not add up."""
+def asked_for(auctioned: Auctioned) -> tuple[Ints, Dimensions]:
+    """The requests that name an id: their positions, and what they say of it, `user` included.
+
+    The ids are numbered as `reach.ids_of` numbers them.
+    """
     named = np.flatnonzero(auctioned.requests["known"])
     rows = {name: values[named] for name, values in auctioned.requests.items()}
     country, person = rows["country"].astype(np.int64), rows["person"].astype(np.int64)
     # A person lives in one of the two regions of the country that the request names.
     region = np.where(country >= 0, country * 2 + person % 2, NONE)
-    dimensions = {
+    return named, {
         **{name: dim.take(named) for name, dim in auctioned.of_requests().items()},
         "region": Dimension(region, lambda code: REGIONS[code // 2][code % 2]),
         "age_band": by_list(rows["age_band"], AGE_BANDS),
         "gender": by_list(rows["gender"], GENDERS),
+        "user": Dimension(person * 2 + rows["phone"], str),
     }
-    user = person * 2 + rows["phone"]
+
+
+def _audience(auctioned: Auctioned) -> Iterator[Answer | None]:
+    """Different ids at every grain; they do not add up."""
+    _, dimensions = asked_for(auctioned)
     for grain in AUDIENCE_GRAINS:
-        pairs = user
+        pairs = dimensions["user"].codes
         for name in grain:
             codes, place = np.unique(dimensions[name].codes, return_inverse=True)
             pairs = pairs * max(1, len(codes)) + place

@@ -1,0 +1,98 @@
+{#
+    Exact. What an id is like is what the bid requests of the date say, in both figures: an id counts as
+    reached in each value that a request of that date gave it, if it saw a net impression on that date.
+    So the reached are a part of the audience, and no rate is above 1; who was reached without any
+    request of the date (a direct buy) is in neither.
+#}
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'exchange.bid_requests'},
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
+        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
+    ]}
+) }}
+
+with requests as (
+    select distinct
+        event_date,
+        {{ hash_to_text('user_hk') }} as user_key,
+        country_code,
+        {{ trim_space('region') }} as region,
+        {{ trim_space('age_band') }} as age_band,
+        {{ trim_space('gender') }} as gender,
+        device_type
+    from {{ ref('bv_auction_imps') }}
+    where
+        {{ affected_dates('event_date') }}
+        and user_hk is not null
+),
+
+reached as (
+    select
+        event_date,
+        user_key
+    from {{ ref('fct_user_frequency_daily') }}
+    where
+        {{ affected_dates('event_date') }}
+        and breakdown = 'total'
+),
+
+told as (
+    select
+        requests.event_date,
+        requests.user_key,
+        reached.user_key as reached_user_key,
+        requests.country_code,
+        requests.region,
+        requests.age_band,
+        requests.gender,
+        requests.device_type
+    from requests
+    left join reached
+        on
+            requests.event_date = reached.event_date
+            and requests.user_key = reached.user_key
+),
+
+members as (
+    {{ audience_breakdowns('told', ['event_date', 'user_key', 'reached_user_key']) }}
+),
+
+counts as (
+    select
+        event_date,
+        breakdown,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        count(distinct user_key) as addressable_count,
+        count(distinct reached_user_key) as reach_count
+    from members
+    group by event_date, breakdown, country_code, region, age_band, gender, device_type
+),
+
+report as (
+    select
+        {{ hash_to_text(hashdiff([
+            'event_date:date', 'breakdown', 'country_code', 'region', 'age_band', 'gender',
+            'device_type',
+        ])) }} as market_penetration_key,
+        event_date,
+        breakdown,
+        country_code,
+        region,
+        age_band,
+        gender,
+        device_type,
+        addressable_count,
+        reach_count,
+        {{ rate('reach_count', 'addressable_count') }} as penetration_rate
+    from counts
+)
+
+select * from report
