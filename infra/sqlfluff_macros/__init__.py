@@ -93,6 +93,11 @@ def verdict_effects(*_: Any, **__: Any) -> list[dict[str, Any]]:
 attribution_effects = verdict_effects
 
 
+def delivery_counts(impressions: str, clicks: str, _dimensions: Any) -> str:
+    """A query of both."""
+    return f"select * from {impressions}\n    union all\n    select * from {clicks}"
+
+
 def config(*_: Any, **__: Any) -> str:
     """The config block gives no SQL."""
     return ""
@@ -125,7 +130,7 @@ for _path in sorted((_ROOT / "macros").rglob("*.sql")):
     for _name in _PUBLIC.findall(_path.read_text()):
         globals().setdefault(_name, _function(_name))
 
-audience_breakdowns = delivery_counts = unlisted_deliveries = _query
+audience_breakdowns = unlisted_deliveries = _query
 stage = hub = link = event_link = satellite = dimension_versions = _query
 multi_active_satellite = effectivity_satellite = record_tracking_satellite = _query
 pit = bridge = sketch = _query

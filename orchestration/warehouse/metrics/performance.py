@@ -1,4 +1,4 @@
-"""Delivery by hour, weekday, creative and arm, placement and region."""
+"""Delivery by hour, weekday, creative and arm, placement, region, and cell of a map."""
 
 from orchestration.warehouse.metrics.family import Family, Measures, Number, rate
 
@@ -23,6 +23,22 @@ def _report(name: str, dimensions: dict[str, str], *grains: str) -> Family:
         compute=_with_rate,
     )
 
+
+def _mean(measures: Measures, _grain: str) -> dict[str, Number | None]:
+    return {"centre_distance": rate(measures["metres"], measures["located"])}
+
+
+CENTRE_DISTANCES = Family(
+    relation="(select * from analytics.rpt_geography_daily "
+    "where country_centre_metres is not null) as located",
+    measures={
+        "metres": "sum(net_impression_count * country_centre_metres)",
+        "located": "sum(net_impression_count)",
+    },
+    dimensions={"event_date": "event_date", "country": "country_code"},
+    grains=("country", "event_date,country", "event_date"),
+    compute=_mean,
+)
 
 FAMILIES = (
     _report(
@@ -50,4 +66,11 @@ FAMILIES = (
         "country,region",
         "event_date,country",
     ),
+    _report(
+        "rpt_geography_daily",
+        {name: name for name in ("event_date", "latitude_cell", "longitude_cell")},
+        "latitude_cell,longitude_cell",
+        "event_date,latitude_cell,longitude_cell",
+    ),
+    CENTRE_DISTANCES,
 )

@@ -1,7 +1,9 @@
 with geographies as (
     select
         country_code,
-        country_name
+        country_name,
+        {{ safe_decimal('latitude') }} as latitude,
+        {{ safe_decimal('longitude') }} as longitude
     from {{ ref('countries') }}
 )
 

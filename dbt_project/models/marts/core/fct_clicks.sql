@@ -43,6 +43,8 @@ facts as (
         clicks.channel,
         clicks.country_code,
         clicks.region,
+        clicks.latitude,
+        clicks.longitude,
         clicks.device_type,
         clicks.ad_format,
         clicks.exchange,
