@@ -1153,6 +1153,27 @@ DISTANCES: list[Row] = [
     ("minus zero", DOUBLE_DISTANCE % "-0.0", 111_195),
 ]
 
+LAST_OF_MARCH, FIRST_OF_APRIL, NEW_YEAR = day("2026-03-31"), day("2026-04-01"), day("2026-01-01")
+
+FISCAL: list[Row] = [
+    ("a year from January", call("fiscal_year", NEW_YEAR, 1), 2026),
+    ("a year from January, its end", call("fiscal_year", day("2026-12-31"), 1), 2026),
+    ("a year from April, its end", call("fiscal_year", LAST_OF_MARCH, 4), 2026),
+    ("a year from April, its beginning", call("fiscal_year", FIRST_OF_APRIL, 4), 2027),
+    ("a year from December", call("fiscal_year", day("2026-12-01"), 12), 2027),
+    ("a year from December, before it", call("fiscal_year", day("2026-11-30"), 12), 2026),
+    ("the year of nothing", call("fiscal_year", null("date"), 4), None),
+    ("a quarter from January", call("fiscal_quarter", LAST_OF_MARCH, 1), 1),
+    ("the last quarter from April", call("fiscal_quarter", LAST_OF_MARCH, 4), 4),
+    ("the first quarter from April", call("fiscal_quarter", day("2026-06-30"), 4), 1),
+    ("a quarter over the new year", call("fiscal_quarter", NEW_YEAR, 12), 1),
+    ("a period from January", call("fiscal_period", LAST_OF_MARCH, 1), 3),
+    ("the last period from April", call("fiscal_period", LAST_OF_MARCH, 4), 12),
+    ("the first period from April", call("fiscal_period", FIRST_OF_APRIL, 4), 1),
+    ("a period over the new year", call("fiscal_period", NEW_YEAR, 12), 2),
+    ("the period of nothing", call("fiscal_period", null("date"), 4), None),
+]
+
 BERLIN_BOX = ("52.3", "13.0", "52.7", "13.8")
 FIJI_BOX = ("-19", "177", "-16", "-179")  # over the date line
 
@@ -1207,6 +1228,7 @@ GROUPS: dict[str, list[Row]] = {
     "elapsed": ELAPSED,
     "dates": DATES,
     "ISO weeks": WEEKS,
+    "fiscal years": FISCAL,
     "date_start": STARTS,
     "date_in_zone": ZONES,
     "hours in zones": HOURS,

@@ -3,6 +3,7 @@
     with a leap day. Of two series, since GoogleSQL's reference executor makes no array of more than
     16,000 elements.
 #}
+{%- set start_month = var('fiscal_year_start_month') %}
 with days as (
     select {{ add_days("date '2000-01-01'", '1461 * cycle_number + day_number') }} as date_day
     from (select 1 as one) as once
@@ -17,7 +18,10 @@ dates as (
         cast(extract(quarter from date_day) as bigint) as quarter_number,
         cast(extract(month from date_day) as bigint) as month_number,
         cast(extract(day from date_day) as bigint) as day_of_month,
-        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as month_start_date
+        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as month_start_date,
+        {{ fiscal_year('date_day', start_month) }} as fiscal_year,
+        {{ fiscal_quarter('date_day', start_month) }} as fiscal_quarter,
+        {{ fiscal_period('date_day', start_month) }} as fiscal_period
     from days
 )
 
