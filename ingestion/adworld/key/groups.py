@@ -48,6 +48,12 @@ def by_hour(ts: Ints) -> Dimension:
     return Dimension(ts % DAY_US // HOUR_US, str)
 
 
+def by_month(ts: Ints) -> Dimension:
+    """The first date of the UTC calendar month of moments."""
+    months = ts.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+    return Dimension(months, lambda code: f"{1970 + code // 12:04d}-{code % 12 + 1:02d}-01")
+
+
 def by_list(codes: Ints, texts: tuple[str, ...] | list[str]) -> Dimension:
     """Positions in a list of texts."""
     return Dimension(codes.astype(np.int64), lambda code: texts[code])

@@ -2,7 +2,7 @@
 
 - An id is a person's or their phone's; without consent there is none, and no figure of this page.
 - Reach counts ids with at least one net impression, frequency is net impressions with an id by
-  reach. Both are counted anew for every date and value: they do not add up.
+  reach. Both are counted anew for every date, calendar month (UTC) and value: they do not add up.
 - A line item's cap allows so many impressions an id in any window of so many hours, its ends
   included. An id is over the cap on a date if an impression of that date is one too many.
 """
@@ -16,7 +16,14 @@ from ingestion.adworld.config import DAY_US, HOUR_US
 from ingestion.adworld.frames import Ints
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.exact import Answer, answer, rate
-from ingestion.adworld.key.groups import Dimension, Dimensions, Group, date_text, sums
+from ingestion.adworld.key.groups import (
+    Dimension,
+    Dimensions,
+    Group,
+    by_month,
+    date_text,
+    sums,
+)
 from ingestion.adworld.key.versions import Versions, versions_of
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import Market
@@ -54,9 +61,14 @@ def reach_answers(ledger: Ledger, delivery: Delivery) -> Iterator[Answer | None]
     """Reach, frequency, how often, and how many over the cap."""
     rows, users = delivery.impressions, ids_of(delivery.impressions)
     counted = np.flatnonzero(~delivery.invalid_impressions & (users >= 0))
-    of_all = {**delivery.dimensions(), "user": Dimension(users, str)}
+    of_all = {
+        **delivery.dimensions(),
+        "month": by_month(rows["ts"]),
+        "user": Dimension(users, str),
+    }
     dimensions = {name: dim.take(counted) for name, dim in of_all.items()}
-    for grain in (("event_date",), *(("event_date", name) for name in DIMENSIONS)):
+    daily = (("event_date",), *(("event_date", name) for name in DIMENSIONS))
+    for grain in (*daily, *(("month", *names) for names in BUCKETS)):
         for group, seen in reached(dimensions, grain).items():
             yield answer("reach", dict(group), len(seen))
             yield answer("frequency", dict(group), rate(seen.total(), len(seen)) or 0)
@@ -64,9 +76,11 @@ def reach_answers(ledger: Ledger, delivery: Delivery) -> Iterator[Answer | None]
         for group, seen in reached(dimensions, grain).items():
             yield answer("lifetime_reach", dict(group), len(seen))
     for names in BUCKETS:
-        for group, seen in reached(dimensions, ("event_date", *names)).items():
-            for bucket, count in Counter(min(n, MOST_OFTEN) for n in seen.values()).items():
-                yield answer("ids_by_frequency", {**dict(group), "frequency": str(bucket)}, count)
+        for period in ("event_date", "month"):
+            for group, seen in reached(dimensions, (period, *names)).items():
+                for bucket, count in Counter(min(n, MOST_OFTEN) for n in seen.values()).items():
+                    dims = {**dict(group), "frequency": str(bucket)}
+                    yield answer("ids_by_frequency", dims, count)
     shown = {name: values[counted] for name, values in rows.items()}
     yield from _caps(shown, _line_items(ledger, delivery), delivery.market)
 

@@ -93,6 +93,53 @@ DISTRIBUTION_BY_VALUE = Family(
 )
 
 
+_OF_ALL_MONTHS = "case when breakdown = 'total' then month_start_date end"
+
+BY_MONTH = Family(
+    relation="analytics.rpt_reach_monthly",
+    measures=_REACH_MEASURES,
+    dimensions={**_values(total="null"), "month": _OF_ALL_MONTHS},
+    grains=("month",),
+    compute=_reach,
+)
+
+BY_MONTH_AND_VALUE = Family(
+    relation="analytics.rpt_reach_monthly",
+    measures=_REACH_MEASURES,
+    dimensions={**_values(total="null"), "month": "month_start_date"},
+    grains=tuple(f"month,{name}" for name in ("advertiser_id", "campaign_id", "line_item_id")),
+    compute=_reach,
+)
+
+_BUCKET_COLUMNS = {**{n: f"reach_{n}_count" for n in range(1, 10)}, 10: "reach_10_plus_count"}
+
+_MONTHLY_BUCKETS = " union all ".join(
+    f"select month_start_date, breakdown, breakdown_value, {bucket} as frequency_bucket, "
+    f"{column} as user_count from analytics.rpt_reach_monthly"
+    for bucket, column in _BUCKET_COLUMNS.items()
+)
+
+MONTHLY_DISTRIBUTION = Family(
+    relation=f"({_MONTHLY_BUCKETS}) as buckets",
+    measures=_BUCKETS,
+    dimensions={"month": _OF_ALL_MONTHS, "frequency": "frequency_bucket"},
+    grains=("month,frequency",),
+)
+
+MONTHLY_DISTRIBUTION_BY_VALUE = Family(
+    relation=f"({_MONTHLY_BUCKETS}) as buckets",
+    measures=_BUCKETS,
+    dimensions={
+        **_values(total="null"),
+        "month": "month_start_date",
+        "frequency": "frequency_bucket",
+    },
+    grains=tuple(
+        f"month,{name},frequency" for name in ("advertiser_id", "campaign_id", "line_item_id")
+    ),
+)
+
+
 def _compliance(measures: Measures, _grain: str) -> dict[str, Number | None]:
     reach, over = measures["reach"] or 0, measures["over"] or 0
     return {"ids_over_cap": over, "cap_compliance": rate(reach - over, reach)}
@@ -113,5 +160,9 @@ FAMILIES = (
     LIFETIME_BY_VALUE,
     DISTRIBUTION,
     DISTRIBUTION_BY_VALUE,
+    BY_MONTH,
+    BY_MONTH_AND_VALUE,
+    MONTHLY_DISTRIBUTION,
+    MONTHLY_DISTRIBUTION_BY_VALUE,
     CAPS,
 )
