@@ -77,6 +77,14 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "bv_audience_members",
         "anti-join over the whole key: one hash a person and audience",
     ),
+    *(
+        (
+            "rpt_audience_performance_daily",
+            people,
+            "who people were at a time: a row a person and version, not an event",
+        )
+        for people in ("hub_user", "sat_user__campaigns")
+    ),
     ("dim_users", "*", "built whole, as every dimension: a row a person, not an event"),
     (
         "fct_billing_*",

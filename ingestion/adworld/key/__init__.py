@@ -6,7 +6,7 @@ each module keeps one part of the definitions:
 - `events`: what is one event; `exact`: numbers as text, rounding;
 - `invalid`: verdicts; `reasons`: invalid traffic by reason;
 - `delivery`: counts and rates; `performance`: the same by hour, arm and region; `lift`: what an arm
-  gains over its control;
+  gains over its control; `audiences`: by age band and gender;
 - `viewability`: what was in view, and played; `reach`: ids, frequency, caps;
 - `auctions`: requests, bids, wins, audience; `money`: cost, billing, exchange rates;
 - `spend`: what is owed; `discrepancy`: third parties' reports; `pacing`: plans of line items;

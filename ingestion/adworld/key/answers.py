@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from ingestion.adworld.key.actions import action_answers, conversion_answers
 from ingestion.adworld.key.attribution import Attribution, attribution_answers
 from ingestion.adworld.key.auctions import Auctioned, auction_answers
+from ingestion.adworld.key.audiences import audience_answers
 from ingestion.adworld.key.balance import balance_answers, dimension_answers
 from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.discrepancy import discrepancy_answers
@@ -40,6 +41,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *reason_answers(delivery),
         *performance_answers(delivery),
         *lift_answers(delivery),
+        *audience_answers(ledger, delivery),
         *viewability_answers(ledger, delivery),
         *video_answers(ledger, delivery),
         *reach_answers(ledger, delivery),

@@ -1,4 +1,4 @@
-"""Delivery by hour, weekday, creative and arm, placement, region, and cell of a map."""
+"""Delivery by hour, weekday, creative and arm, placement, region, cell of a map, audience."""
 
 from orchestration.warehouse.metrics.family import Family, Measures, Number, rate
 
@@ -73,4 +73,12 @@ FAMILIES = (
         "event_date,latitude_cell,longitude_cell",
     ),
     CENTRE_DISTANCES,
+    _report(
+        "rpt_audience_performance_daily",
+        {name: name for name in ("event_date", "campaign_id", "age_band", "gender")},
+        "age_band",
+        "gender",
+        "event_date,age_band,gender",
+        "campaign_id,age_band,gender",
+    ),
 )

@@ -1,0 +1,117 @@
+{#
+    Campaigns by who saw them: the age band and gender that the profile of the event's own user id had at
+    that moment. A profile says nothing of what came before it, and a later one restates nothing; without
+    consent, an id or a profile, and after its deletion, both are `unknown`. Clicks count at their own
+    time; orphans belong to no campaign and are left out.
+#}
+{{ config(
+    materialized='incremental',
+    partition_by={'field': 'event_date', 'data_type': 'date'},
+    meta={'date_effects': [
+        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
+        {'input': 'adserver.impressions',
+         'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
+        {'input': 'adserver.conversions', 'days_before': 1},
+        {'input': 'campaigns.line_items', 'by': 'effective_from',
+         'days_before': var('late_dimension_days')},
+        {'input': 'campaigns.user_profiles', 'by': 'effective_from'},
+    ]}
+) }}
+
+with delivery as (
+    select
+        event_date,
+        event_at,
+        line_item_key,
+        user_key,
+        1 as impression_count,
+        case when is_invalid then 0 else 1 end as net_impression_count,
+        0 as click_count,
+        0 as net_click_count
+    from {{ ref('fct_impressions') }}
+    where {{ affected_dates('event_date') }}
+    union all
+    select
+        event_date,
+        event_at,
+        line_item_key,
+        user_key,
+        0 as impression_count,
+        0 as net_impression_count,
+        1 as click_count,
+        case when click_class = 'net' then 1 else 0 end as net_click_count
+    from {{ ref('fct_clicks') }}
+    where
+        {{ affected_dates('event_date') }}
+        and click_class <> 'orphan'
+),
+
+versions as (
+    {{ dimension_versions(
+        hub=ref('hub_user'),
+        satellite=ref('sat_user__campaigns'),
+        hash_key='user_hk',
+        business_key='user_bk',
+        attributes=['age_band', 'gender']
+    ) }}
+),
+
+profiles as (
+    select
+        {{ hash_to_text('user_hk') }} as user_key,
+        age_band,
+        gender,
+        valid_from,
+        valid_to
+    from versions
+    where not is_inferred and not is_deleted
+),
+
+by_audience as (
+    select
+        delivery.event_date,
+        line_items.campaign_key,
+        coalesce(profiles.age_band, 'unknown') as age_band,
+        coalesce(profiles.gender, 'unknown') as gender,
+        cast(sum(delivery.impression_count) as bigint) as gross_impression_count,
+        cast(sum(delivery.net_impression_count) as bigint) as net_impression_count,
+        cast(sum(delivery.click_count) as bigint) as gross_click_count,
+        cast(sum(delivery.net_click_count) as bigint) as net_click_count
+    from delivery
+    {{ as_of(ref('dim_line_items'), 'line_items', 'line_item_key',
+             'delivery.line_item_key', 'delivery.event_at') }}
+    left join profiles
+        on
+            delivery.user_key = profiles.user_key
+            and delivery.event_at >= profiles.valid_from
+            and delivery.event_at < profiles.valid_to
+    group by
+        delivery.event_date,
+        line_items.campaign_key,
+        coalesce(profiles.age_band, 'unknown'),
+        coalesce(profiles.gender, 'unknown')
+),
+
+report as (
+    select
+        {{ hash_to_text(hashdiff([
+            'by_audience.event_date:date', 'by_audience.campaign_key', 'by_audience.age_band',
+            'by_audience.gender',
+        ])) }} as audience_performance_key,
+        by_audience.event_date,
+        by_audience.campaign_key,
+        campaigns.campaign_id,
+        by_audience.age_band,
+        by_audience.gender,
+        by_audience.gross_impression_count,
+        by_audience.net_impression_count,
+        by_audience.gross_click_count,
+        by_audience.net_click_count,
+        {{ rate('by_audience.net_click_count', 'by_audience.net_impression_count') }} as ctr_rate
+    from by_audience
+    left join {{ ref('dim_campaigns') }} as campaigns
+        on by_audience.campaign_key = campaigns.campaign_key and campaigns.is_current
+)
+
+select * from report
