@@ -5,6 +5,7 @@
   reach. Both are counted anew for every date, calendar month (UTC) and value: they do not add up.
 - A line item's cap allows so many impressions an id in any window of so many hours, its ends
   included. An id is over the cap on a date if an impression of that date is one too many.
+- Ids that share an account are one person, and so are ids that share one with those.
 """
 
 from collections import Counter, defaultdict
@@ -26,7 +27,7 @@ from ingestion.adworld.key.groups import (
 )
 from ingestion.adworld.key.versions import Versions, versions_of
 from ingestion.adworld.ledger import Ledger, Rows
-from ingestion.adworld.market import Market
+from ingestion.adworld.market import Market, polls
 
 MOST_OFTEN = 10
 DIMENSIONS = (
@@ -81,8 +82,38 @@ def reach_answers(ledger: Ledger, delivery: Delivery) -> Iterator[Answer | None]
                 for bucket, count in Counter(min(n, MOST_OFTEN) for n in seen.values()).items():
                     dims = {**dict(group), "frequency": str(bucket)}
                     yield answer("ids_by_frequency", dims, count)
+    yield from _people(dimensions, persons(ledger))
     shown = {name: values[counted] for name, values in rows.items()}
     yield from _caps(shown, _line_items(ledger, delivery), delivery.market)
+
+
+def persons(ledger: Ledger) -> dict[int, int]:
+    """The person of every id that has an account, by the smallest number of its ids."""
+    ids_of_account: dict[str, set[int]] = defaultdict(set)
+    for polled in polls(ledger.config, ledger.day):
+        if polled.table == "user_identities" and not polled.bad:
+            user, account = polled.key
+            number = int(user.removeprefix("user_").removesuffix("m")) * 2 + user.endswith("m")
+            if polled.row is None:
+                ids_of_account[account].discard(number)
+            else:
+                ids_of_account[account].add(number)
+    groups: list[set[int]] = []
+    for ids in ids_of_account.values():
+        joined = [group for group in groups if group & ids]
+        groups = [group for group in groups if not group & ids]
+        groups.append(ids.union(*joined))
+    return {one: min(group) for group in groups for one in group}
+
+
+def _people(dimensions: Dimensions, person_of: dict[int, int]) -> Iterator[Answer | None]:
+    users = dimensions["user"].codes
+    people = np.array([person_of.get(user, user) for user in users.tolist()], np.int64)
+    of_people = {**dimensions, "user": Dimension(people, str)}
+    for grain in (("event_date",), ("event_date", "campaign_id")):
+        for group, seen in reached(of_people, grain).items():
+            yield answer("person_reach", dict(group), len(seen))
+            yield answer("person_frequency", dict(group), rate(seen.total(), len(seen)) or 0)
 
 
 def _line_items(ledger: Ledger, delivery: Delivery) -> Versions:

@@ -93,6 +93,34 @@ DISTRIBUTION_BY_VALUE = Family(
 )
 
 
+def _people(measures: Measures, _grain: str) -> dict[str, Number | None]:
+    return {
+        "person_reach": measures["people"],
+        "person_frequency": rate(measures["impressions"], measures["people"]),
+    }
+
+
+_PEOPLE_MEASURES = {
+    "people": "sum(person_reach_count)",
+    "impressions": "sum(identified_net_impression_count)",
+}
+
+PEOPLE = Family(
+    relation="analytics.rpt_person_reach_daily",
+    measures=_PEOPLE_MEASURES,
+    dimensions=_values(total=_OF_ALL),
+    grains=("event_date",),
+    compute=_people,
+)
+
+PEOPLE_BY_CAMPAIGN = Family(
+    relation="analytics.rpt_person_reach_daily",
+    measures=_PEOPLE_MEASURES,
+    dimensions=_values(total="event_date"),
+    grains=("event_date,campaign_id",),
+    compute=_people,
+)
+
 _OF_ALL_MONTHS = "case when breakdown = 'total' then month_start_date end"
 
 BY_MONTH = Family(
@@ -160,6 +188,8 @@ FAMILIES = (
     LIFETIME_BY_VALUE,
     DISTRIBUTION,
     DISTRIBUTION_BY_VALUE,
+    PEOPLE,
+    PEOPLE_BY_CAMPAIGN,
     BY_MONTH,
     BY_MONTH_AND_VALUE,
     MONTHLY_DISTRIBUTION,
