@@ -9,7 +9,7 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -98,11 +98,16 @@ def persons(ledger: Ledger) -> dict[int, int]:
                 ids_of_account[account].discard(number)
             else:
                 ids_of_account[account].add(number)
+    return joined(ids_of_account.values())
+
+
+def joined(sets: Iterable[set[int]]) -> dict[int, int]:
+    """The smallest member of the group of each, where sets that share a member are one group."""
     groups: list[set[int]] = []
-    for ids in ids_of_account.values():
-        joined = [group for group in groups if group & ids]
+    for ids in sets:
+        touched = [group for group in groups if group & ids]
         groups = [group for group in groups if not group & ids]
-        groups.append(ids.union(*joined))
+        groups.append(ids.union(*touched))
     return {one: min(group) for group in groups for one in group}
 
 
