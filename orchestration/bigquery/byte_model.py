@@ -79,7 +79,7 @@ GROWING: tuple[tuple[str, str, str], ...] = (
     ),
     *(
         (
-            "rpt_audience_performance_daily",
+            "bv_user_profiles",
             people,
             "who people were at a time: a row a person and version, not an event",
         )
@@ -95,6 +95,8 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "rpt_fx_exposure_monthly",
         "fct_line_item_billing_daily",
         "every month is revalued by the newest rate: a row a day and line item, not an event",
+    ),
+    (
         "rpt_market_penetration_lifetime",
         "fct_penetration_sketches",
         "reach of all time: at most reach_sketch_size rows a day and value, not an event",

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from ingestion.adworld.key.actions import action_answers, conversion_answers
 from ingestion.adworld.key.attribution import Attribution, attribution_answers
 from ingestion.adworld.key.auctions import Auctioned, auction_answers
-from ingestion.adworld.key.audiences import audience_answers
+from ingestion.adworld.key.audiences import audience_answers, conversion_answers_by_audience
 from ingestion.adworld.key.balance import balance_answers, dimension_answers
 from ingestion.adworld.key.delivery import Delivery, delivery_answers
 from ingestion.adworld.key.discrepancy import discrepancy_answers
@@ -54,6 +54,7 @@ def answers(ledger: Ledger) -> list[Answer]:
         *money_answers(Books(delivery, auctioned, ledger.day)),
         *conversion_answers(ledger),
         *attribution_answers(attribution, delivery),
+        *conversion_answers_by_audience(ledger, attribution),
         *action_answers(ledger),
         *session_answers(ledger),
         *balance_answers(ledger),

@@ -70,6 +70,7 @@ class Path:
 
     Attributes:
         ts: When it happened.
+        user: Code of its user id; negative without one.
         advertiser: Position of the advertiser.
         kind: Its type.
         micros: Its value in micro-units; None without one.
@@ -77,6 +78,7 @@ class Path:
     """
 
     ts: int
+    user: int
     advertiser: int
     kind: str
     micros: int | None
@@ -299,7 +301,7 @@ class Attribution:
             touch for touch in possible if touch.is_click or touch.impression not in clicked
         )
         micros = cents * MICROS_OF_CENT if cents >= 0 else None
-        return Path(ts, advertiser, name, micros, touches)
+        return Path(ts, user, advertiser, name, micros, touches)
 
 
 def month_of(ts: int) -> str:

@@ -3,17 +3,21 @@
 Both are what the profile of the event's own id said at that moment. Before the profile, without
 one, and without consent they are `unknown`, and so is what a profile leaves out. Polls find that a
 profile was deleted after all that happens in the world, and nothing before that is forgotten.
+A conversion belongs to the campaign of its last touch, and to who converted.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 
-from ingestion.adworld.frames import Ints
+from ingestion.adworld.config import DAY_US
+from ingestion.adworld.key.attribution import Attribution, last_shares
 from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass
 from ingestion.adworld.key.exact import Answer, answer, rate
-from ingestion.adworld.key.groups import Dimensions, by_list, sums
+from ingestion.adworld.key.groups import Dimensions, by_list, date_text, sums
 from ingestion.adworld.key.money import moment_us
 from ingestion.adworld.key.reach import ids_of
 from ingestion.adworld.ledger import Ledger, Rows
@@ -46,16 +50,39 @@ class Profiles:
                 )
             )
 
+    def at(self, user: int, ts: int) -> tuple[int, int]:
+        """Age band and gender of an id at a moment, by their positions."""
+        held = [version for version in self._versions.get(user, ()) if version[0] <= ts]
+        return max(held)[1:] if held else (len(AGE_BANDS), len(GENDERS))
+
     def of_events(self, rows: Rows) -> Dimensions:
         """Age band and gender of each event."""
-        ages: Ints = np.full(len(rows["ts"]), len(AGE_BANDS), np.int64)
-        genders: Ints = np.full(len(rows["ts"]), len(GENDERS), np.int64)
         events = zip(ids_of(rows).tolist(), rows["ts"].tolist(), strict=True)
-        for place, (user, ts) in enumerate(events):
-            held = [version for version in self._versions.get(user, ()) if version[0] <= ts]
-            if held:
-                _, ages[place], genders[place] = max(held)
-        return {"age_band": by_list(ages, _AGES), "gender": by_list(genders, _GENDERS)}
+        told = np.array([self.at(user, ts) for user, ts in events], np.int64).reshape(-1, 2)
+        return {"age_band": by_list(told[:, 0], _AGES), "gender": by_list(told[:, 1], _GENDERS)}
+
+
+def conversion_answers_by_audience(
+    ledger: Ledger, attribution: Attribution
+) -> Iterator[Answer | None]:
+    """Conversions by campaign of the last touch and by who converted."""
+    profiles, market = Profiles(ledger), attribution.market
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for path in attribution.paths:
+        if path.touches:
+            last = path.touches[last_shares(path).index(Fraction(1))]
+            age, gender = profiles.at(path.user, path.ts)
+            campaign = market.line_items[last.line_item].campaign_id
+            date = date_text(path.ts // DAY_US)
+            counts[date, campaign, _AGES[age], _GENDERS[gender]] += 1
+    for grain in GRAINS:
+        names = ("event_date", "campaign_id", "age_band", "gender")
+        sums_of: Counter[tuple[str, ...]] = Counter()
+        for values, count in counts.items():
+            texts = dict(zip(names, values, strict=True))
+            sums_of[tuple(texts[name] for name in grain)] += count
+        for group, count in sums_of.items():
+            yield answer("audience_conversions", dict(zip(grain, group, strict=True)), count)
 
 
 def audience_answers(ledger: Ledger, delivery: Delivery) -> Iterator[Answer | None]:

@@ -40,6 +40,13 @@ CENTRE_DISTANCES = Family(
     compute=_mean,
 )
 
+AUDIENCE_CONVERSIONS = Family(
+    relation="analytics.rpt_audience_conversions_daily",
+    measures={"audience_conversions": "sum(attributed_conversion_count)"},
+    dimensions={name: name for name in ("event_date", "campaign_id", "age_band", "gender")},
+    grains=("age_band", "gender", "event_date,age_band,gender", "campaign_id,age_band,gender"),
+)
+
 FAMILIES = (
     _report(
         "rpt_delivery_hourly",
@@ -81,4 +88,5 @@ FAMILIES = (
         "event_date,age_band,gender",
         "campaign_id,age_band,gender",
     ),
+    AUDIENCE_CONVERSIONS,
 )

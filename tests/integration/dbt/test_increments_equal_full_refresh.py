@@ -186,6 +186,8 @@ def first_window(warehouse: Any, records: Any) -> None:
             records.impression("undescribed", "2026-03-24 12:00:00", "L9", creative_id="CR9"),
             records.click("of-undescribed", "2026-03-24 12:00:30", "undescribed"),
             records.impression("rate-restated", "2026-06-10 12:00", "L1"),
+            records.impression("before-the-profile", "2026-12-05 11:00", "L1", user_id="u5"),
+            records.impression("profile-late", "2026-12-05 12:00", "L1", user_id="u5"),
             records.impression("fx-late", "2025-04-10 12:00", "L2"),
             records.impression("in-berlin-next-day", "2025-05-10 22:30", "L1"),
             records.impression("read-from-outside", "2025-05-08 22:30", "L1"),
@@ -217,6 +219,7 @@ def first_window(warehouse: Any, records: Any) -> None:
             records.conversion("k1", "2026-03-28 13:00", "A1", user_id="u1", account_id="acc-1"),
             records.conversion("k2", "2026-03-28 14:00", "A3"),
             records.conversion("far-conversion", "2024-09-06 12:00", "A1"),
+            records.conversion("converted-by-then", "2026-12-05 13:00", "A1", user_id="u5"),
         ],
     )
     load_all(warehouse, before(records))
@@ -433,11 +436,14 @@ def fourth_window(warehouse: Any, records: Any) -> None:
 
 
 def fifth_window(warehouse: Any, records: Any) -> None:
-    """An advertiser is described for the first time, three days after its first event."""
+    """An advertiser, and a user, are described for the first time after their first events."""
     california = {"time_zone": "America/Los_Angeles"}
     warehouse.load(
         "campaigns.advertisers", [records.advertiser("A8", "2026-11-10 00:00", **california)]
     )
+    at = records.at("2026-12-05 12:00")
+    profile = {"user_id": "u5", "age_band": "18-24", "gender": "f", "updated_at": at}
+    warehouse.load("campaigns.user_profiles", [profile])
 
 
 @pytest.fixture(scope="module")
@@ -894,6 +900,18 @@ def test_what_conversions_bill_and_exchanges_give_back_is_known_however_late(
             *(Decimal("1.5"), Decimal("-1.5"), Decimal("1.5")),
         ),
     ]
+
+
+def test_who_saw_what_is_told_from_the_profile_on(incremented: Any) -> None:
+    """The impression at noon and the conversion after it are of somebody known."""
+    assert incremented.query(
+        "select age_band, gender, net_impression_count "
+        "from analytics.rpt_audience_performance_daily where event_date = '2026-12-05' order by all"
+    ) == [("18-24", "f", 1), ("unknown", "unknown", 1)]
+    assert incremented.query(
+        "select age_band, gender, attributed_conversion_count "
+        "from analytics.rpt_audience_conversions_daily where event_date = '2026-12-05'"
+    ) == [("18-24", "f", Decimal(1))]
 
 
 def test_whose_a_line_item_was_and_what_it_rotated(incremented: Any) -> None:

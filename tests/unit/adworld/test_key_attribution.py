@@ -24,6 +24,7 @@ def _path(*touches: tuple[str, int], micros: int | None = None) -> Path:
     """Touches as type and age in hours, in order."""
     return Path(
         ts=NOON,
+        user=0,
         advertiser=0,
         kind="purchase",
         micros=micros,
@@ -116,7 +117,7 @@ def test_channels_share_first_and_then_their_touches() -> None:
     touches = tuple(
         Touch(NOON - HOUR, f"t{n}", False, n, 0, channel, {}) for n, channel in enumerate((D, S, D))
     )
-    path = Path(NOON, 0, "purchase", None, touches)
+    path = Path(NOON, 0, 0, "purchase", None, touches)
     assert by_channel(path, [1, 0, 2, 0, 0, 0]) == [166_667, 666_667, 166_666]
     # Nothing is known of these channels: by their touches.
     assert by_channel(path, [0, 9, 0, 0, 0, 0]) == [333_334, 333_333, 333_333]

@@ -47,16 +47,6 @@ with delivery as (
         and click_class <> 'orphan'
 ),
 
-versions as (
-    {{ dimension_versions(
-        hub=ref('hub_user'),
-        satellite=ref('sat_user__campaigns'),
-        hash_key='user_hk',
-        business_key='user_bk',
-        attributes=['age_band', 'gender']
-    ) }}
-),
-
 profiles as (
     select
         {{ hash_to_text('user_hk') }} as user_key,
@@ -64,8 +54,7 @@ profiles as (
         gender,
         valid_from,
         valid_to
-    from versions
-    where not is_inferred and not is_deleted
+    from {{ ref('bv_user_profiles') }}
 ),
 
 by_audience as (
