@@ -75,11 +75,6 @@ def attribution_models() -> list[str]:
 attribution_channels = attribution_models
 
 
-def attribution_effects(**_: Any) -> list[dict[str, Any]]:
-    """A list to add to."""
-    return []
-
-
 def split_text(text: str, _delimiter: str) -> str:
     """A function of the text; the delimiter stands in quotes in the macro alone."""
     return f"split_text({text})"

@@ -51,7 +51,6 @@ def answers(ledger: Ledger) -> list[Answer]:
         *pacing_answers(delivery, books),
         *exposure_answers(books),
         *penetration_answers(auctioned, delivery),
-        *money_answers(Books(delivery, auctioned, ledger.day)),
         *conversion_answers(ledger),
         *attribution_answers(attribution, delivery),
         *conversion_answers_by_audience(ledger, attribution),

@@ -18,8 +18,8 @@ from ingestion.adworld.key.delivery import Delivery
 from ingestion.adworld.key.events import ClickClass
 from ingestion.adworld.key.exact import Answer, answer, rate
 from ingestion.adworld.key.groups import Dimensions, by_list, date_text, sums
-from ingestion.adworld.key.money import moment_us
 from ingestion.adworld.key.reach import ids_of
+from ingestion.adworld.key.versions import moment_us
 from ingestion.adworld.ledger import Ledger, Rows
 from ingestion.adworld.market import AGE_BANDS, GENDERS, polls
 

@@ -7,11 +7,8 @@
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
     cluster_by=['breakdown'],
-    meta={'date_effects': [
+    meta={'date_effects': verdict_effects(clicks=false) + [
         {'input': 'exchange.bid_requests'},
-        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2},
-        {'input': 'adserver.impressions', 'days_before': 1, 'days_after': 1},
-        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1},
     ]}
 ) }}
 

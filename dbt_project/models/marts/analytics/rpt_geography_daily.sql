@@ -7,13 +7,7 @@
 {{ config(
     materialized='incremental',
     partition_by={'field': 'event_date', 'data_type': 'date'},
-    meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 2, 'days_after': var('max_click_age_days') + 2},
-        {'input': 'adserver.impressions',
-         'days_before': 1, 'days_after': var('max_click_age_days') + 1},
-        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': var('max_click_age_days') + 1},
-        {'input': 'adserver.conversions', 'days_before': 1},
-    ]}
+    meta={'date_effects': verdict_effects()}
 ) }}
 
 with impressions as (

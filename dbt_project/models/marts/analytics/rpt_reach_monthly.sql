@@ -2,21 +2,15 @@
     Exact: the ids of a calendar month are counted anew from the ids of its days, since neither reach nor
     how often an id saw something adds up over days. An increment reads the months that it touches.
 #}
+{%- set dimensions = ['line_items', 'campaigns', 'placements'] %}
+{%- set effects = verdict_effects(clicks=false, dimensions=dimensions) %}
+{%- for effect in effects %}
+    {%- do effect.update({'widen_to': 'month'}) %}
+{%- endfor %}
 {{ config(
     materialized='incremental',
     partition_by={'field': 'month_start_date', 'data_type': 'date'},
-    meta={'date_effects': [
-        {'input': 'ad_events.events', 'days_before': 2, 'days_after': 2, 'widen_to': 'month'},
-        {'input': 'adserver.impressions',
-         'days_before': 1, 'days_after': 1, 'widen_to': 'month'},
-        {'input': 'adserver.clicks', 'days_before': 1, 'days_after': 1, 'widen_to': 'month'},
-        {'input': 'campaigns.line_items', 'by': 'effective_from',
-         'days_before': var('late_dimension_days'), 'widen_to': 'month'},
-        {'input': 'campaigns.campaigns', 'by': 'effective_from',
-         'days_before': var('late_dimension_days'), 'widen_to': 'month'},
-        {'input': 'campaigns.placements', 'by': 'effective_from',
-         'days_before': var('late_dimension_days'), 'widen_to': 'month'},
-    ]}
+    meta={'date_effects': effects}
 ) }}
 
 with frequencies as (
