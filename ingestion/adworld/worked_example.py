@@ -918,6 +918,28 @@ _DELIVERED: tuple[tuple[dict[str, str], tuple[str, str, str, str, str]], ...] = 
     ({"country": "DE", "region": "BE"}, ("4", "3", "4", "2", "0.666666667")),
     ({"event_date": _FIRST, "country": "DE"}, ("2", "2", "3", "2", "1")),
     ({"event_date": _SECOND, "country": "DE"}, ("2", "1", "1", "0", "0")),
+    # 52.52, 13.40 lies in one cell of a tenth of a degree. Nobody has a profile.
+    *(
+        ({**dates, **place}, figures)
+        for dates, figures in (
+            ({}, ("4", "3", "4", "2", "0.666666667")),
+            ({"event_date": _FIRST}, ("2", "2", "3", "2", "1")),
+            ({"event_date": _SECOND}, ("2", "1", "1", "0", "0")),
+        )
+        for place in (
+            {"latitude_cell": "525", "longitude_cell": "134"},
+            {"age_band": "unknown", "gender": "unknown"},
+        )
+        if dates or "gender" not in place
+    ),
+    *(
+        (place, ("4", "3", "4", "2", "0.666666667"))
+        for place in (
+            {"age_band": "unknown"},
+            {"gender": "unknown"},
+            {"campaign_id": "C1", "age_band": "unknown", "gender": "unknown"},
+        )
+    ),
 )
 _PERFORMANCE: tuple[tuple[str, dict[str, str], str], ...] = tuple(
     (metric, dims, value)
@@ -928,6 +950,30 @@ _PERFORMANCE: tuple[tuple[str, dict[str, str], str], ...] = tuple(
         strict=True,
     )
     if value != "0"
+)
+
+# The cell's centre, 52.55, 13.45, is 351,259 m from the middle of Germany, 51.00, 9.00. k1 is the
+# last touch's, c3: of C1.
+_PLACES_AND_PEOPLE: tuple[tuple[str, dict[str, str], str], ...] = (
+    *(
+        ("centre_distance", dims, "351259")
+        for dims in (
+            {"country": "DE"},
+            {"event_date": _FIRST},
+            {"event_date": _SECOND},
+            {"event_date": _FIRST, "country": "DE"},
+            {"event_date": _SECOND, "country": "DE"},
+        )
+    ),
+    *(
+        ("audience_conversions", dims, "1")
+        for dims in (
+            {"age_band": "unknown"},
+            {"gender": "unknown"},
+            {"event_date": _SECOND, "age_band": "unknown", "gender": "unknown"},
+            {"campaign_id": "C1", "age_band": "unknown", "gender": "unknown"},
+        )
+    ),
 )
 
 # Reach: u1 alone, as i4, u2's, is invalid. On the first u1 sees i1 (L1) and i2 (L2), on the second
@@ -996,7 +1042,7 @@ _DISCREPANCY: tuple[tuple[str, dict[str, str], str], ...] = (
     ),
 )
 
-_OWED: dict[str, dict[int, str]] = {"L1": {29: "0.004", 30: "0.012"}, "L2": {30: "1.5"}}
+_OWED: dict[str, dict[int, str]] = {"L1": {29: "0.004", 30: "0.008"}, "L2": {30: "1"}}
 """What is billed up to the 29th and 30th date of the flights (1 and 2 March)."""
 
 
@@ -1030,14 +1076,39 @@ def _paces() -> Iterator[tuple[str, dict[str, str], str]]:
                     yield f"pacing_{name}", dims, text.rstrip("0").rstrip(".")
 
 
-# All in EUR, so no rate moves it: billed 1.512 less media cost 0.008.
+# All in EUR, so no rate moves it: billed 1.008 less media cost 0.008.
 _EXPOSURE: tuple[tuple[str, dict[str, str], str], ...] = tuple(
     (metric, {**_MARCH, "currency": "EUR"}, value)
     for metric, value in (
-        ("fx_net_exposure", "1.504"),
-        ("fx_net_exposure_base", "1.504"),
+        ("fx_net_exposure", "1"),
+        ("fx_net_exposure_base", "1"),
         ("fx_average_rate", "1"),
-        ("fx_revalued_base", "1.504"),
+        ("fx_revalued_base", "1"),
+    )
+)
+
+# Of March u1 saw i1, i2 and i3. Nobody has an account, so people are ids.
+_PERIODS: tuple[tuple[str, dict[str, str], str], ...] = tuple(
+    figure
+    for place, times in (
+        ({}, "3"),
+        ({"advertiser_id": "A1"}, "3"),
+        ({"campaign_id": "C1"}, "3"),
+        ({"line_item_id": "L1"}, "2"),
+        ({"line_item_id": "L2"}, "1"),
+    )
+    for figure in (
+        ("reach", {**_MARCH, **place}, "1"),
+        ("frequency", {**_MARCH, **place}, times),
+        ("ids_by_frequency", {**_MARCH, **place, "frequency": times}, "1"),
+    )
+) + tuple(
+    figure
+    for place in ({}, {"campaign_id": "C1"})
+    for date_text, times in ((_FIRST, "2"), (_SECOND, "1"))
+    for figure in (
+        ("person_reach", {"event_date": date_text, **place}, "1"),
+        ("person_frequency", {"event_date": date_text, **place}, times),
     )
 )
 
@@ -1052,6 +1123,8 @@ KEY: tuple[Answer, ...] = tuple(
         *_DISCREPANCY,
         *_paces(),
         *_EXPOSURE,
+        *_PLACES_AND_PEOPLE,
+        *_PERIODS,
     )
 )
 """Every figure of the example, worked out by hand."""

@@ -11,6 +11,7 @@ bid and lose. Prices are CPMs in EUR; the notice of i2 comes after midnight.
     x5       03-02 11:00:00  u3, mobile, in Bavaria  display         L1 R1 3.00
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -113,6 +114,17 @@ def files() -> tuple[tuple[str, bytes], ...]:
         (f"{SOURCE}/{name}", avro_file(table, schema_of(table), records[table], name))
         for name, table in named
     )
+
+
+def _penetrated(
+    dims: dict[str, str], reached: str, audience: str, share: str
+) -> Iterator[tuple[str, dict[str, str], str]]:
+    """An audience by date and value (those of all time, and of a date alone, stand above)."""
+    if "event_date" in dims and len(dims) > 1:
+        yield "addressable_audience", dims, audience
+    if reached != "0":
+        yield "reached_audience", dims, reached
+        yield "market_penetration", dims, share
 
 
 FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
@@ -240,6 +252,29 @@ FIGURES: tuple[tuple[str, dict[str, str], str], ...] = (
     ("addressable_audience", {"gender": "m"}, "1"),
     ("addressable_audience", {"device_type": "desktop"}, "2"),
     ("addressable_audience", {"device_type": "mobile"}, "1"),
+    # Of the audience u1 alone saw net impressions, on both dates: i4, u2's, is invalid.
+    *_penetrated({}, "1", "3", "0.333333333"),
+    *_penetrated({"country": "DE"}, "1", "3", "0.333333333"),
+    *_penetrated({"country": "DE", "region": "BE"}, "1", "2", "0.5"),
+    *_penetrated({"age_band": "25-34"}, "1", "1", "1"),
+    *_penetrated({"gender": "f"}, "1", "1", "1"),
+    *_penetrated({"device_type": "desktop"}, "1", "2", "0.5"),
+    *_penetrated({"event_date": _FIRST}, "1", "1", "1"),
+    *_penetrated({"event_date": _FIRST, "country": "DE"}, "1", "1", "1"),
+    *_penetrated({"event_date": _FIRST, "country": "DE", "region": "BE"}, "1", "1", "1"),
+    *_penetrated({"event_date": _FIRST, "age_band": "25-34"}, "1", "1", "1"),
+    *_penetrated({"event_date": _FIRST, "gender": "f"}, "1", "1", "1"),
+    *_penetrated({"event_date": _FIRST, "device_type": "desktop"}, "1", "1", "1"),
+    *_penetrated({"event_date": _SECOND}, "1", "3", "0.333333333"),
+    *_penetrated({"event_date": _SECOND, "country": "DE"}, "1", "3", "0.333333333"),
+    *_penetrated({"event_date": _SECOND, "country": "DE", "region": "BE"}, "1", "2", "0.5"),
+    *_penetrated({"event_date": _SECOND, "country": "DE", "region": "BY"}, "0", "1", "0"),
+    *_penetrated({"event_date": _SECOND, "age_band": "25-34"}, "1", "1", "1"),
+    *_penetrated({"event_date": _SECOND, "age_band": "35-44"}, "0", "1", "0"),
+    *_penetrated({"event_date": _SECOND, "gender": "f"}, "1", "1", "1"),
+    *_penetrated({"event_date": _SECOND, "gender": "m"}, "0", "1", "0"),
+    *_penetrated({"event_date": _SECOND, "device_type": "desktop"}, "1", "2", "0.5"),
+    *_penetrated({"event_date": _SECOND, "device_type": "mobile"}, "0", "1", "0"),
     # Balance: one file of each table; nothing fails, repeats or conflicts.
     ("loaded", {"source_table": "exchange.bid_requests"}, "5"),
     ("distinct", {"source_table": "exchange.bid_requests"}, "5"),

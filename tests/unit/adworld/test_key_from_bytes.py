@@ -27,7 +27,8 @@ from ingestion.adworld.exchange.hostile import hostile_records
 from ingestion.adworld.fx import shown
 from ingestion.adworld.hostile import hostile_cases
 from ingestion.contracts import load_contract
-from tests.unit.adworld.paths_from_bytes import attribution_figures
+from ingestion.settings import PROJECT_ROOT
+from tests.unit.adworld.paths_from_bytes import attribution_figures, path_of, touches_of
 
 Figures = dict[tuple[str, str], str]
 Amounts = dict[str, dict[tuple[str, str, str], Fraction]]
@@ -332,6 +333,8 @@ def _figures(reading: Reading) -> Figures:
         validity = "invalid_impressions" if row["reasons"] else "net_impressions"
         for metric in ("gross_impressions", validity):
             _delivery(reading, count, metric, row, moment)
+            if metric != "invalid_impressions":
+                _audience(reading, count, metric, (_id_of(row), moment, row["line_item_id"]))
         if row["reasons"]:
             _reasons(reading, count, "impressions", row, moment, reasons=row["reasons"])
         item = row["line_item_id"]
@@ -361,6 +364,8 @@ def _figures(reading: Reading) -> Figures:
     figures |= _rates(count)
     figures |= _viewable_rates(count)
     figures |= _reach(reading, impressions)
+    figures |= _lifts(count)
+    figures |= _centre_distances(impressions)
     figures |= _others(reading)
     figures |= _sessions(reading)
     figures |= _auctions(reading, impressions)
@@ -573,8 +578,111 @@ def _performance(count: Count, metric: str, row: dict[str, Any], moment: datetim
         {"placement_id": placement, "exchange": row["exchange"]},
         {"country": row["country"], "region": row["region"]},
         {"event_date": day, "country": row["country"]},
+        _cell(row),
+        {"event_date": day, **_cell(row)},
     ):
         count.add(metric, **dims)
+
+
+def _cell(row: dict[str, Any]) -> dict[str, int | None]:
+    """Tenths of a degree, downwards; a file has a text without anything where nothing is known."""
+    return {
+        f"{name}_cell": math.floor(Fraction(row[name]) * 10) if row[name] else None
+        for name in ("latitude", "longitude")
+    }
+
+
+def _centre_distances(impressions: dict[str, dict[str, Any]]) -> Figures:
+    """From the centres of cells to those of countries, as the list of countries has them."""
+    with (PROJECT_ROOT / "seeds" / "countries.csv").open() as lines:
+        centres = {
+            row["country_code"]: (row["latitude"], row["longitude"])
+            for row in csv.DictReader(lines)
+        }
+    total, shown_to = Count(), Count()
+    for row in impressions.values():
+        cell = _cell(row)
+        if row["reasons"] or None in cell.values():
+            continue
+        place = [str((Fraction(number or 0) + Fraction(1, 2)) / 10) for number in cell.values()]
+        north, east = (str(float(Fraction(one))) for one in place)
+        metres = _metres((north, east), centres[row["country"]])
+        day = {"event_date": _moment(row["event_ts"]).date()}
+        for dims in (day, {"country": row["country"]}, {**day, "country": row["country"]}):
+            total.add("centre_distance", metres, **dims)
+            shown_to.add("centre_distance", **dims)
+    return {
+        place: _text(_round(metres / shown_to.sums[place])) for place, metres in total.sums.items()
+    }
+
+
+def _profile(reading: Reading, user: str | None, moment: datetime) -> dict[str, str]:
+    """What the profile of an id said at a moment."""
+    known = [
+        row
+        for row in reading.versions["user_profiles"].get(user or "", [])
+        if _moment(row["updated_at"]) <= moment
+    ]
+    last = max(known, key=lambda row: row["updated_at"]) if known else {}
+    return {name: last.get(name) or "unknown" for name in ("age_band", "gender")}
+
+
+def _audience(
+    reading: Reading,
+    count: Count,
+    metric: str,
+    event: tuple[str | None, datetime, str],
+) -> None:
+    """Counts one event by who its user was; its line item says whose it is."""
+    user, moment, item = event
+    who = _profile(reading, user, moment)
+    campaign = _version(reading.versions["line_items"][item], moment)["campaign_id"]
+    for dims in (
+        {"age_band": who["age_band"]},
+        {"gender": who["gender"]},
+        {"event_date": moment.date(), **who},
+        {"campaign_id": campaign, **who},
+    ):
+        count.add(metric, **dims)
+
+
+def _lifts(count: Count) -> Figures:
+    """Each arm against the first: rates to nine decimals, variances to eighteen, roots cut."""
+    arms: dict[str, dict[tuple[str, str], tuple[Fraction, Fraction]]] = defaultdict(dict)
+    for (metric, text), shown_to in count.sums.items():
+        dims = json.loads(text)
+        if metric == "gross_impressions" and "creative_id" in dims and "experiment_arm" in dims:
+            net = count.sums.get(("net_impressions", text), Fraction(0))
+            clicks = count.sums.get(("net_clicks", text), Fraction(0))
+            place = (dims["experiment_arm"], dims["creative_id"])
+            arms[dims["line_item_id"]][place] = (net, clicks)
+            assert shown_to >= net
+    found = Count()
+    for item, of_item in arms.items():
+        first = min(arm for arm, _ in of_item)
+        shown_to, clicked = (
+            sum((one[n] for (arm, _), one in of_item.items() if arm == first), Fraction(0))
+            for n in (0, 1)
+        )
+        for (arm, creative), (net, clicks) in of_item.items():
+            if arm == first or not net or not shown_to:
+                continue
+            dims = {"line_item_id": item, "creative_id": creative, "experiment_arm": arm}
+            own, other = _round(clicks / net), _round(clicked / shown_to)
+            found.add("ctr_difference", own - other, **dims)
+            if other:
+                found.add("ctr_lift", _round((own - other) / other), **dims)
+            if max(own, other) > 1:
+                continue
+            variance = sum(
+                math.floor(p * (1 - p) / n * 10**18) for p, n in ((own, net), (other, shown_to))
+            )
+            reach = _round(Fraction(math.isqrt(variance), 10**9) * Fraction("1.959963985"))
+            low, high = own - other - reach, own - other + reach
+            found.add("ctr_difference_low", low, **dims)
+            found.add("ctr_difference_high", high, **dims)
+            found.add("significant_lifts", int(low * high > 0), **dims)
+    return found.figures()
 
 
 def _times(count: Count, metric: str, moment: datetime) -> None:
@@ -632,6 +740,11 @@ def _net_clicks(
         if row.get("is_net"):
             moment = _moment(row["event_ts"])
             item = impressions[row["impression_id"]]["line_item_id"]
+            item = parent["line_item_id"]
+            who = (clicks[click_id]["user_id"], moment, item)
+            _audience(reading, count, "explained_clicks", who)
+            if metric == "net_clicks":
+                _audience(reading, count, metric, who)
             day = _advertiser_date(reading, item, moment)
             counted["clicks"][item, day] += 1
             _bill(reading, billed, "CPC", (item, day, moment, 10**6))
@@ -742,20 +855,44 @@ def _reach(reading: Reading, impressions: dict[str, dict[str, Any]]) -> Figures:
         for dims in ({}, *({name: value} for name, value in names.items() if value is not None)):
             seen["ever", json.dumps(dims)][user] += 1
             seen[moment.date().isoformat(), json.dumps(dims)][user] += 1
+            if dims.keys() <= {"advertiser_id", "campaign_id", "line_item_id"}:
+                seen[moment.strftime("%Y-%m"), json.dumps(dims)][user] += 1
     count = Count()
+    _persons(reading, count, seen)
     for (date, text), users in seen.items():
         dims = json.loads(text)
         if date == "ever":
             if not dims.keys() & {"creative_id", "site_id"}:
                 count.add("lifetime_reach", len(users), **dims)
             continue
-        count.add("reach", len(users), event_date=date, **dims)
+        period = {"month": f"{date}-01"} if len(date) == len("2026-03") else {"event_date": date}
+        count.add("reach", len(users), **period, **dims)
         frequency = _round(Fraction(users.total(), len(users)))
-        count.add("frequency", frequency, event_date=date, **dims)
+        count.add("frequency", frequency, **period, **dims)
         if dims.keys() <= {"advertiser_id", "campaign_id", "line_item_id"}:
             for times in users.values():
-                count.add("ids_by_frequency", event_date=date, frequency=min(times, 10), **dims)
+                count.add("ids_by_frequency", frequency=min(times, 10), **period, **dims)
     return count.figures()
+
+
+def _persons(reading: Reading, count: Count, seen: dict[tuple[str, str], Counter[str]]) -> None:
+    """The lowest id that can be reached over accounts, going on until nothing changes."""
+    pairs = [(f"id {user}", f"account {one}") for user, one in reading.present["user_identities"]]
+    lowest = {user: user for user, _ in pairs}
+    is_changed = True
+    while is_changed:
+        is_changed = False
+        for pair in pairs:
+            least = min(lowest[one] for one in pair if one in lowest)
+            is_changed |= any(lowest.get(one) != least for one in pair)
+            lowest |= dict.fromkeys(pair, least)
+    for (date, text), users in seen.items():
+        dims = json.loads(text)
+        if len(date) == len("2026-03-01") and dims.keys() <= {"campaign_id"}:
+            people = {lowest.get(f"id {user}", user) for user in users}
+            often = _round(Fraction(users.total(), len(people)))
+            count.add("person_reach", len(people), event_date=date, **dims)
+            count.add("person_frequency", often, event_date=date, **dims)
 
 
 def _caps(reading: Reading, count: Count, impressions: dict[str, dict[str, Any]]) -> None:
@@ -1126,7 +1263,27 @@ def _attribution(
             _bill(reading, billed, "CPA", (item, day, moment, 10**6), value)
         elif value:
             billed["value"][item, day, conversion["currency"]] += value
+        count.add(metric, _round(value) if metric in ROUNDED else value, **dims)
+    _converted(reading, count, conversions, (impressions, net))
     return count.figures()
+
+
+def _converted(
+    reading: Reading,
+    count: Count,
+    conversions: dict[str, dict[str, Any]],
+    delivered: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]],
+) -> None:
+    """By the last click, else the last view, and by who converted."""
+    touches: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for touch in touches_of(*delivered):
+        touches[touch["user_id"]].append(touch)
+    for row in conversions.values():
+        path = path_of(row, touches[row["user_id"]], reading.versions)
+        if path:
+            last = ([touch for touch in path if touch["type"] == "click"] or path)[-1]
+            event = (row["user_id"], _moment(row["event_ts"]), last["line_item_id"])
+            _audience(reading, count, "audience_conversions", event)
 
 
 def _others(reading: Reading) -> Figures:
@@ -1257,7 +1414,8 @@ FUNNEL = (*OWN, "country", "device_type", "ad_format")
 
 def _auctions(reading: Reading, impressions: dict[str, dict[str, Any]]) -> Figures:
     """Funnel, prices, audience and unrendered bids, record by record."""
-    count, ids = Count(), set()
+    count = Count()
+    asked: list[tuple[str, str, list[dict[str, Any]]]] = []
     requests, _, _ = _distinct(reading.files["exchange.bid_requests"], _auction, "received_ts")
     slots = {}
     for key, row in requests.items():
@@ -1278,13 +1436,8 @@ def _auctions(reading: Reading, impressions: dict[str, dict[str, Any]]) -> Figur
             places = [{}, *({n: v} for n, v in people.items() if n != "exchange")]
             if geo:
                 places.append({"country": geo["country"], "region": geo["region"]})
-            ids |= {
-                (user["id"], json.dumps(place, sort_keys=True))
-                for place in places
-                if None not in place.values()
-            }
-    for _, place in ids:
-        count.add("addressable_audience", **json.loads(place))
+            asked.append((user["id"], row["received_ts"][:10], places))
+    _audiences(count, asked, impressions)
 
     bids, wins = _by_bid(reading, "bids"), _by_bid(reading, "wins")
     notices = _by_bid(reading, "billing_notices")
@@ -1310,6 +1463,34 @@ def _auctions(reading: Reading, impressions: dict[str, dict[str, Any]]) -> Figur
         _each(count, "rendered", dims, (*OWN, *OWNERS))
     _auction_prices(count, bids, wins)
     return _auction_rates(count)
+
+
+def _audiences(
+    count: Count,
+    asked: list[tuple[str, str, list[dict[str, Any]]]],
+    impressions: dict[str, dict[str, Any]],
+) -> None:
+    """Who was asked for with which values, and saw a net impression on a date of that."""
+    seen = {
+        (_id_of(row), _moment(row["event_ts"]).date().isoformat())
+        for row in impressions.values()
+        if not row["reasons"]
+    }
+    audiences: dict[str, set[str]] = defaultdict(set)
+    reached: dict[str, set[str]] = defaultdict(set)
+    for user, day, places in asked:
+        for place in places:
+            if None not in place.values():
+                for dims in (place, {**place, "event_date": day}):
+                    text = json.dumps(dims, sort_keys=True)
+                    audiences[text].add(user)
+                    reached[text] |= {user} if (user, day) in seen else set()
+    for text, audience in audiences.items():
+        dims = json.loads(text)
+        count.add("addressable_audience", len(audience), **dims)
+        count.add("reached_audience", len(reached[text]), **dims)
+        share = _round(Fraction(len(reached[text]), len(audience)))
+        count.add("market_penetration", share, **dims)
 
 
 def _each(count: Count, metric: str, dims: dict[str, Any], names: tuple[str, ...]) -> None:
