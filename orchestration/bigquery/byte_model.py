@@ -93,7 +93,7 @@ GROWING: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "rpt_fx_exposure_monthly",
-        "fct_line_item_billing_daily",
+        "fct_*_billing_daily",
         "every month is revalued by the newest rate: a row a day and line item, not an event",
     ),
     (

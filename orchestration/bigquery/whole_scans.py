@@ -60,7 +60,7 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "model.*.rpt_fx_exposure_monthly",
-        "fct_line_item_billing_daily",
+        "fct_*_billing_daily",
         "every month is revalued by the newest rate: a row per day and line item, not per event",
     ),
     (

@@ -21,6 +21,7 @@ from ingestion.adworld.key.events import ClickClass
 from ingestion.adworld.key.exact import Answer, answer, rounded
 from ingestion.adworld.key.groups import sums
 from ingestion.adworld.key.money import Books
+from ingestion.adworld.key.spend import in_base, spend_parts
 from ingestion.adworld.market import polls
 
 MEASURES = ("impressions", "clicks", "spend_base")
@@ -89,9 +90,8 @@ def _counts(delivery: Delivery) -> dict[Place, list[Fraction]]:
 def ours_of(delivery: Delivery, books: Books) -> dict[Place, Figures]:
     """What we have of each date and line item."""
     ours = _counts(delivery)
-    for part in (books.cpm, books.cpc, books.cpa):
-        for (item, day), amount in books.in_base(part).items():
-            ours[day, books.item_ids[item]][2] += amount
+    for (item, day, _), amount in in_base(books, spend_parts(books)).items():
+        ours[day, books.item_ids[item]][2] += amount
     return {place: tuple(figures) for place, figures in ours.items() if any(figures)}
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from ingestion.adworld.key.exact import Answer, answer, rounded
 from ingestion.adworld.key.money import Books
+from ingestion.adworld.key.spend import added, cost_parts, in_base, spend_parts
 
 NEWEST = "9999-12-31"
 """After every date, so that the last rate holds."""
@@ -30,19 +31,14 @@ class Turnover:
 def turnovers(books: Books) -> dict[tuple[str, str], Turnover]:
     """By first date of the month, and currency."""
     found: dict[tuple[str, str], Turnover] = defaultdict(Turnover)
-    for part in (books.cpm, books.cpc, books.cpa):
-        for (_, day, currency), amount in part.items():
-            turnover = found[f"{day[:7]}-01", currency]
-            turnover.billed += amount
-            turnover.billed_base += books.rates.to_base(amount, currency, day) or 0
-    for (_, day, currency), amount in books.paid.items():
-        turnover = found[f"{day[:7]}-01", currency]
-        turnover.paid += amount
-        turnover.paid_base += books.rates.to_base(amount, currency, day) or 0
-    for place, amount in books.credits.items():
-        turnover = found[f"{place[1][:7]}-01", place[2]]
-        turnover.paid -= amount
-        turnover.paid_base -= books.base_credits[place]
+    for (_, day, currency), amount in added(spend_parts(books)).items():
+        found[f"{day[:7]}-01", currency].billed += amount
+    for (_, day, currency), amount in in_base(books, spend_parts(books)).items():
+        found[f"{day[:7]}-01", currency].billed_base += amount
+    for (_, day, currency), amount in added(cost_parts(books)).items():
+        found[f"{day[:7]}-01", currency].paid += amount
+    for (_, day, currency), amount in in_base(books, cost_parts(books)).items():
+        found[f"{day[:7]}-01", currency].paid_base += amount
     return found
 
 

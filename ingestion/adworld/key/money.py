@@ -57,7 +57,6 @@ class Books:
         cpa: Billed for attributed conversions.
         paid: Media cost before credit notes.
         credits: Credit notes.
-        base_credits: The same in the base currency, as far as rates are known.
         values: What attributed conversions are worth.
         shown: Net impressions.
         clicked: Net clicks.
@@ -90,7 +89,7 @@ class Books:
         self.converted: Numbers = defaultdict(Fraction)
         self._convert(attribution)
         self.credits: Money = defaultdict(Fraction)
-        self.base_credits: Money = defaultdict(Fraction)
+        self.credits_in_base: Numbers = defaultdict(Fraction)
         for note in credit_notes(polls(config, day)):
             self._credit(note)
 
@@ -184,15 +183,7 @@ class Books:
         self.credits[item, date, note["currency"]] += amount
         converted = self.rates.to_base(amount, note["currency"], date)
         if converted is not None:
-            self.base_credits[item, date, note["currency"]] += converted
-
-    @property
-    def credits_in_base(self) -> Numbers:
-        """Credit notes in the base currency, by line item and advertiser date."""
-        total: Numbers = defaultdict(Fraction)
-        for (item, day, _), amount in self.base_credits.items():
-            total[item, day] += amount
-        return total
+            self.credits_in_base[item, date] += converted
 
     def in_base(self, money: Money) -> Numbers:
         """Base amounts by line item and advertiser date; what has no rate is left out."""

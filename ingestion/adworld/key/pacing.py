@@ -25,10 +25,10 @@ from ingestion.adworld.key.events import ClickClass
 from ingestion.adworld.key.exact import Answer, answer, rounded
 from ingestion.adworld.key.groups import date_text
 from ingestion.adworld.key.money import Books
-from ingestion.adworld.key.spend import spend
-from ingestion.adworld.key.versions import moment_us
+from ingestion.adworld.key.spend import added, spend_parts
 from ingestion.adworld.market import Row
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 HOURS = 24
 
@@ -92,6 +92,11 @@ class Pace:
         return "over" if self.delivered > planned * 11 / 10 else "on_track"
 
 
+def micros(moment: datetime) -> int:
+    """Epoch microseconds."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def clock_hours(since: datetime, until: datetime) -> int:
     """Hours between two local times, by the clock; the begun hours of both do not count."""
     return (until.date() - since.date()).days * HOURS + until.hour - since.hour
@@ -134,7 +139,7 @@ def paces(delivery: Delivery, books: Books) -> Iterator[tuple[str, date, Pace]]:
     """Every line item on every date that is a row."""
     newest = newest_date(delivery)
     billed: dict[tuple[int, str], dict[str, Fraction]] = defaultdict(dict)
-    for (item, of_date, currency), amount in spend(books).items():
+    for (item, of_date, currency), amount in added(spend_parts(books)).items():
         billed[item, currency][of_date] = amount
     for item, versions in enumerate(books.items.rows):
         if not versions:
@@ -144,11 +149,11 @@ def paces(delivery: Delivery, books: Books) -> Iterator[tuple[str, date, Pace]]:
         day = min(min(starts) - ONE_DAY, newest)
         while day <= newest:
             end_of_utc_date = datetime.combine(day + ONE_DAY, time(), UTC)
-            advertiser = books.advertisers.at(owner, moment_us(end_of_utc_date.isoformat()))
+            advertiser = books.advertisers.at(owner, micros(end_of_utc_date))
             zone = ZoneInfo(advertiser["time_zone"])
             begin = datetime.combine(day, time(), zone).astimezone(UTC)
             now = datetime.combine(day + ONE_DAY, time(), zone).astimezone(UTC)
-            row = books.items.at(item, moment_us(now.isoformat()) - 1)
+            row = books.items.at(item, micros(now) - 1)
             amounts = billed[item, row["currency"]].items()
             delivered = sum((amount for of, amount in amounts if of <= str(day)), Fraction(0))
             pace = pace_of(row, day, zone, delivered)

@@ -638,4 +638,40 @@ UNIT_DEFECTS = (
         "when classes.click_class = 'invalid' then classes.primary_reason_code",
         "when true then classes.primary_reason_code",
     ),
+    Defect(
+        "fct_third_party_reports",
+        "a report that was withdrawn counts",
+        "versions.is_current and not versions.is_deleted and not versions.is_inferred",
+        "versions.spend_micros is not null",
+    ),
+    Defect(
+        "rpt_third_party_discrepancy_daily",
+        "a spend that agrees hides counts that do not",
+        "when 'error' in (judged.impression_status, judged.click_status, judged.spend_status)",
+        "when 'error' in (judged.spend_status)",
+    ),
+    Defect(
+        "rpt_pacing_daily",
+        "a version that begins with the next date holds",
+        "with_bounds.date_end_at <= line_items.valid_to",
+        "with_bounds.date_end_at < line_items.valid_to",
+    ),
+    Defect(
+        "fct_billing_lines",
+        "closed months are billed again",
+        "or spend.advertiser_date >= closed.closed_to_date",
+        "or true",
+    ),
+    Defect(
+        "fct_invoice_lines",
+        "every currency has cents",
+        "'coalesce(currencies.minor_unit_digits, 2)'",
+        "'2'",
+    ),
+    Defect(
+        "rpt_fx_exposure_monthly",
+        "the first rate revalues",
+        "newest_rates.valid_to_date = date '9999-12-31'",
+        "newest_rates.valid_from_date = date '2026-03-01'",
+    ),
 )

@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import Any
 
 from ingestion.adworld.key.exposure import exposure_answers
-from ingestion.adworld.key.money import Money, Rates
+from ingestion.adworld.key.money import Money
+from ingestion.adworld.key.rates import Rates
 
 
 @dataclass
@@ -15,7 +16,9 @@ class Amounts:
     rates: Rates
     cpm: Money = field(default_factory=dict)
     cpc: Money = field(default_factory=dict)
-    media: Money = field(default_factory=dict)
+    cpa: Money = field(default_factory=dict)
+    paid: Money = field(default_factory=dict)
+    credits: Money = field(default_factory=dict)
 
 
 def test_a_month_is_revalued_by_the_newest_rate() -> None:
@@ -24,7 +27,7 @@ def test_a_month_is_revalued_by_the_newest_rate() -> None:
     books: Any = Amounts(
         Rates([*known, ("USD", "EUR", "2026-04-01", Fraction("0.8"))]),
         cpm={(0, "2026-03-01", "USD"): Fraction(10), (1, "2026-03-31", "USD"): Fraction(20)},
-        media={(0, "2026-03-02", "USD"): Fraction(10), (0, "2026-04-02", "EUR"): Fraction(3)},
+        paid={(0, "2026-03-02", "USD"): Fraction(10), (0, "2026-04-02", "EUR"): Fraction(3)},
     )
     found = {
         (one.metric, one.dims): one.value for one in exposure_answers(books) if one is not None

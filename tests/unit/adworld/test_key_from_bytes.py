@@ -727,6 +727,10 @@ def _clicks(
             _times(count, "explained", moment)
             for name in (metric, "explained", "gross_clicks"):
                 _delivery(reading, count, name, parent, moment)
+            who = (clicks[click_id]["user_id"], moment, parent["line_item_id"])
+            _audience(reading, count, "explained_clicks", who)
+            if metric == "net_clicks":
+                _audience(reading, count, metric, who)
 
 
 def _net_clicks(
@@ -740,11 +744,6 @@ def _net_clicks(
         if row.get("is_net"):
             moment = _moment(row["event_ts"])
             item = impressions[row["impression_id"]]["line_item_id"]
-            item = parent["line_item_id"]
-            who = (clicks[click_id]["user_id"], moment, item)
-            _audience(reading, count, "explained_clicks", who)
-            if metric == "net_clicks":
-                _audience(reading, count, metric, who)
             day = _advertiser_date(reading, item, moment)
             counted["clicks"][item, day] += 1
             _bill(reading, billed, "CPC", (item, day, moment, 10**6))
@@ -1263,7 +1262,6 @@ def _attribution(
             _bill(reading, billed, "CPA", (item, day, moment, 10**6), value)
         elif value:
             billed["value"][item, day, conversion["currency"]] += value
-        count.add(metric, _round(value) if metric in ROUNDED else value, **dims)
     _converted(reading, count, conversions, (impressions, net))
     return count.figures()
 
