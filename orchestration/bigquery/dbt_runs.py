@@ -116,7 +116,9 @@ class DbtRuns:
             answer = dbtRunner().invoke(arguments)
         if answer.exception is not None:
             raise RuntimeError(str(answer.exception)) from answer.exception
-        return [self._node(result) for result in getattr(answer.result, "results", [])]
+        results = getattr(answer.result, "results", [])
+        # Exposures are listed, too, and there is nothing to run.
+        return [self._node(one) for one in results if one.node.resource_type != "exposure"]
 
     def _node(self, result: Any) -> Node:
         node = result.node

@@ -359,6 +359,8 @@ def _outcome(results: Sequence[Any]) -> Outcome:
     for result in results:
         node = result.node
         kind = str(getattr(node.resource_type, "value", node.resource_type))
+        if kind == "exposure":  # listed with status no-op: there is nothing to run
+            continue
         status = str(getattr(result.status, "value", result.status))
         outcome.seconds[node.name] = result.execution_time
         outcome.executions[node.unique_id] = Execution(

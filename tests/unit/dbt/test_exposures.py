@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from orchestration.warehouse import finance
+from orchestration.warehouse import dbt, finance
 from orchestration.warehouse.dbt import PROJECT_FOLDER
 from orchestration.warehouse.report import QUESTIONS, scope, topics
 
@@ -64,3 +65,9 @@ def test_each_says_what_it_is_and_whom_to_ask(exposure):
     assert exposure["description"].endswith(".")
     assert exposure["label"]
     assert exposure["type"] in {"analysis", "application", "dashboard"}
+
+
+def test_an_exposure_is_no_failure_of_a_build():
+    exposure = SimpleNamespace(name="bi_tools", resource_type="exposure")
+    outcome = dbt._outcome([SimpleNamespace(node=exposure, status="no-op")])
+    assert (outcome.failures, outcome.skipped, outcome.models) == ([], [], 0)
