@@ -601,37 +601,6 @@ UNIT_DEFECTS = (
         "weights.half_a_share_rate - weights.half_b_share_rate",
         "weights.half_a_share_rate + weights.half_b_share_rate",
     ),
-    # Billing.
-    Defect(
-        "fct_delivery_billing_daily",
-        "repeats are billed",
-        "click_class = 'net'",
-        "click_class in ('net', 'repeat')",
-    ),
-    Defect(
-        "fct_conversion_billing_daily",
-        "parts of conversions are rounded one by one",
-        "sum(cpa_micros)",
-        "sum(round(cpa_micros, 3))",
-    ),
-    Defect(
-        "fct_credit_notes",
-        "deleted notes are credited",
-        "versions.is_current and not versions.is_deleted",
-        "versions.is_current",
-    ),
-    Defect(
-        "fct_line_item_billing_daily",
-        "what has no rate is nothing",
-        "count({{ measure }}_base_amount) = count(*)",
-        "true",
-    ),
-    Defect(
-        "rpt_line_item_margin_daily",
-        "impressions are gross",
-        "'sums.net_impression_count'",
-        "'sums.gross_impression_count'",
-    ),
     Defect(
         "fct_clicks",
         "a click that is not invalid has a reason",
