@@ -33,7 +33,7 @@ with counted as (
     group by advertiser_date, line_item_id
 ),
 
-ours as (
+sums as (
     select
         report_date,
         line_item_id,
@@ -42,10 +42,11 @@ ours as (
         cast(coalesce(sum(spend_base_amount), 0) as numeric(38, 9)) as spend_base_amount
     from counted
     group by report_date, line_item_id
-    having
-        sum(impression_count) <> 0
-        or sum(click_count) <> 0
-        or coalesce(sum(spend_base_amount), 0) <> 0
+),
+
+ours as (
+    select * from sums
+    where impression_count <> 0 or click_count <> 0 or spend_base_amount <> 0
 ),
 
 sides as (
