@@ -19,12 +19,10 @@ class Published:
     Attributes:
         manifest: What it is.
         ask: Gives the rows of a SELECT that names its tables as `<layer>.<name>`.
-        tables: Gives the names of the tables and views of a layer.
     """
 
     manifest: Manifest
     ask: Callable[[str], list[tuple[Any, ...]]]
-    tables: Callable[[str], set[str]]
 
 
 @contextmanager
@@ -47,9 +45,4 @@ def open_published(settings: Settings) -> Iterator[Published]:
 
 def on_duckdb(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Published:
     """A build that a connection has open."""
-
-    def tables(layer: str) -> set[str]:
-        sql = "select table_name from information_schema.tables where table_schema = ?"
-        return {name for (name,) in connection.execute(sql, [layer]).fetchall()}
-
-    return Published(manifest, lambda sql: connection.execute(sql).fetchall(), tables)
+    return Published(manifest, lambda sql: connection.execute(sql).fetchall())

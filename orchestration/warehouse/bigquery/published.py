@@ -35,11 +35,7 @@ def open_on_bigquery(settings: Settings) -> Published:
             remedy="Run `adx build` and `adx publish`, so that all layers hold one build.",
             exit_code=ExitCode.CONFIGURATION,
         )
-    return Published(
-        manifest,
-        lambda sql: service.run(in_full(service, sql)),
-        lambda layer: set(service.tables(layer)),
-    )
+    return Published(manifest, lambda sql: service.run(in_full(service, sql)))
 
 
 def in_full(service: Service, sql: str) -> str:

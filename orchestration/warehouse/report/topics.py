@@ -51,13 +51,10 @@ class Topic:
 def topics(published: Published, scope: Scope) -> list[Topic]:
     """All topics of a report, in the order of the page; one without rows has none to show."""
     asked = {name: published.ask(sql) for name, sql in statements(scope).items()}
-    pacing = []
-    if "rpt_pacing_daily" in published.tables("finance"):
-        pacing = [_pacing(published.ask(pacing_statement(scope)))]
     return [
         _key_figures(scope, asked),
         _spend(scope, asked["spend"]),
-        *pacing,
+        _pacing(asked["pacing"]),
         _hours(asked["hours"]),
         _viewability(asked["viewability"]),
         _invalid(asked["invalid_traffic"], asked["totals"][0]),
@@ -185,12 +182,7 @@ left join core.dim_geographies as geographies
 group by impressions.country_code, impressions.region
 order by count(*) desc, impressions.country_code, impressions.region
 """,
-    }
-
-
-def pacing_statement(scope: Scope) -> str:
-    """What is asked about pacing, where the warehouse has it."""
-    return f"""
+        "pacing": f"""
 select
     pacing.line_item_id,
     coalesce(line_items.line_item_name, pacing.line_item_id),
@@ -216,7 +208,8 @@ from (
 left join core.dim_line_items as line_items
     on pacing.line_item_id = line_items.line_item_id and line_items.is_current
 order by pacing.line_item_id, pacing.advertiser_date
-"""
+""",
+    }
 
 
 def percent(part: object, whole: object) -> Decimal | None:
