@@ -168,6 +168,44 @@ def _reckon_with_numeric() -> None:
     DuckDBEngine._register_builtin_udfs = with_exact_functions
 
 
+_MIDNIGHT = """
+create or replace macro start_of_date(d, tz) as case
+    when timezone(tz, timezone(tz, cast(d as timestamp)) - interval 1 hour) = cast(d as timestamp)
+        then timezone(tz, cast(d as timestamp)) - interval 1 hour
+    else timezone(tz, cast(d as timestamp))
+end;
+"""
+
+
+def _know_midnight_of_any_zone() -> None:
+    """Let `timestamp(date, zone)` take its zone from a column.
+
+    sqlglot knows a zone that is written out; otherwise it hands the call on, and to DuckDB that is
+    the name of a type. Where clocks strike midnight twice, BigQuery takes the first.
+    """
+
+    class StartOfDate(TranslationRule):
+        name = "START_OF_DATE"
+
+        def applies_to(self, node: exp.Expression) -> bool:
+            zone = node.args.get("zone") if isinstance(node, exp.Timestamp) else None
+            return zone is not None and not isinstance(zone, exp.Literal)
+
+        def rewrite(self, node: exp.Expression) -> exp.Expression:
+            sides = [node.this.copy(), node.args["zone"].copy()]
+            return exp.Anonymous(this="start_of_date", expressions=sides)
+
+    rules._REGISTRY.insert(0, StartOfDate)
+    executor._translator = SQLTranslator()
+    register_functions = DuckDBEngine._register_builtin_udfs
+
+    def with_midnight(engine: DuckDBEngine) -> None:
+        register_functions(engine)
+        engine.connection.execute(_MIDNIGHT)
+
+    DuckDBEngine._register_builtin_udfs = with_midnight
+
+
 def _read_views_as_views() -> None:
     """Let a view be the view that it is in DuckDB.
 
@@ -205,6 +243,7 @@ if __name__ == "__main__":
     _accept_contracts()
     _know_structs_and_arrays()
     _reckon_with_numeric()
+    _know_midnight_of_any_zone()
     _read_views_as_views()
     _tell_errors_of_scripts()
     # Only Avro files need them, and they too would be asked of a server.

@@ -425,6 +425,11 @@ MIDNIGHTS: list[Row] = [
         call("start_of_date", day("2026-10-26"), BERLIN),
         utc("2026-10-25 23:00:00"),
     ),
+    (
+        "a zone that is no literal",
+        call("start_of_date", day("2026-10-25"), "concat('Europe/', 'Berlin')"),
+        utc("2026-10-24 22:00:00"),
+    ),
     ("Kolkata", call("start_of_date", day("2026-03-29"), KOLKATA), utc("2026-03-28 18:30:00")),
     # Cairo went from 00:00 to 01:00 on 2024-04-26 (tzdata 2023c).
     (
