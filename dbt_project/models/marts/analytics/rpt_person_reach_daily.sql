@@ -17,9 +17,9 @@ with frequencies as (
 
 persons as (
     select
-        {{ hash_to_text('user_hk') }} as user_key,
-        {{ hash_to_text('person_hk') }} as person_key
-    from {{ ref('sal_user_person') }}
+        user_key,
+        person_key
+    from {{ ref('dim_users') }}
 ),
 
 reach as (

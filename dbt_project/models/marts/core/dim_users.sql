@@ -28,10 +28,13 @@ users as (
         case when not profiles.is_deleted then profiles.gender end as gender,
         case when not profiles.is_deleted then profiles.country_code end as country_code,
         not profiles.is_inferred and not profiles.is_deleted as has_profile,
-        coalesce(accounts.account_count, 0) as account_count
+        coalesce(accounts.account_count, 0) as account_count,
+        {{ hash_to_text('coalesce(persons.person_hk, profiles.user_hk)') }} as person_key
     from profiles
     left join accounts
         on profiles.user_hk = accounts.user_hk
+    left join {{ ref('sal_user_person') }} as persons
+        on profiles.user_hk = persons.user_hk
     where profiles.is_current
 )
 
