@@ -15,9 +15,22 @@
     ) }}
 {%- endmacro %}
 
-{# BigQuery's round takes them from a column, too; its emulator does not. #}
+{#
+    BigQuery's round takes them from a column, too; its emulator does not. Powers are written out, since
+    `pow` is a float.
+#}
 {% macro bigquery__round_to(amount, decimals) -%}
-    {%- set units = 'cast(pow(10, ' ~ decimals ~ ') as numeric(38, 9))' -%}
-    {%- set unit = 'cast(pow(10, -(' ~ decimals ~ ')) as numeric(38, 9))' -%}
-    {{ multiply_rounded('round(' ~ multiply_rounded(amount, units) ~ ')', unit) }}
+    {{ multiply_rounded(
+        'round(' ~ multiply_rounded(amount, _power_of_ten(decimals)) ~ ')',
+        _power_of_ten(decimals, -1)
+    ) }}
+{%- endmacro %}
+
+{# 10 to the power of an expression, 0 to 9, or of its negative, as numeric. #}
+{% macro _power_of_ten(exponent, sign=1) -%}
+    cast(case {{ exponent }}
+        {%- for n in range(10) %}
+        when {{ n }} then '{{ '1' ~ '0' * n if sign > 0 or n == 0 else '0.' ~ '0' * (n - 1) ~ '1' }}'
+        {%- endfor %}
+    end as numeric(38, 9))
 {%- endmacro %}

@@ -107,6 +107,16 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "experiments of all time: a row a day, creative and arm, not an event",
     ),
     (
+        "rpt_number_chain",
+        "*",
+        "a view over counts and reports by date, read when it is asked: no row an event",
+    ),
+    (
+        "rpt_pacing_daily",
+        "*",
+        "a view over spend and delivery by date, read when it is asked: no row an event",
+    ),
+    (
         "test assert_event_keys_are_unique",
         "*",
         f"{DAILY}: no event counts twice, over all dates",

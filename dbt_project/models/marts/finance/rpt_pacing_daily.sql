@@ -14,6 +14,9 @@
 #}
 {{ config(materialized='view') }}
 
+{% set start = 'cast(flights.start_date as timestamp)' %}
+{% set end = 'cast(flights.end_date as timestamp)' %}
+
 with newest as (
     select max(event_date) as newest_date
     from {{ ref('rpt_creative_performance_daily') }}
@@ -106,17 +109,17 @@ weighed as (
     select
         flights.*,
         start_hours.day_weight,
-        {{ dbt.datediff('flights.start_date', 'flights.end_date', 'day') }} * start_hours.day_weight
+        {{ elapsed(start, end, 'day') }} * start_hours.day_weight
         + end_hours.earlier_weight - start_hours.earlier_weight as flight_weight,
         case
             when flights.flight_start_at >= flights.date_end_at then 0
             when flights.flight_end_at <= flights.date_end_at
                 then
-                    {{ dbt.datediff('flights.start_date', 'flights.end_date', 'day') }}
+                    {{ elapsed(start, end, 'day') }}
                     * start_hours.day_weight
                     + end_hours.earlier_weight - start_hours.earlier_weight
             else
-                ({{ dbt.datediff('flights.start_date', 'flights.advertiser_date', 'day') }} + 1)
+                ({{ elapsed(start, 'cast(flights.advertiser_date as timestamp)', 'day') }} + 1)
                 * start_hours.day_weight
                 - start_hours.earlier_weight
         end as elapsed_weight
