@@ -177,11 +177,13 @@ end;
 """
 
 
-def _know_midnight_of_any_zone() -> None:
-    """Let `timestamp(date, zone)` take its zone from a column.
+def _know_zones_of_columns() -> None:
+    """Let `timestamp(date, zone)` and `at time zone` take their zone from a column.
 
-    sqlglot knows a zone that is written out; otherwise it hands the call on, and to DuckDB that is
-    the name of a type. Where clocks strike midnight twice, BigQuery takes the first.
+    sqlglot knows a zone that is written out. Otherwise it hands the first call on, and to DuckDB
+    that is the name of a type; and writes the second as `datetime(timestamp, zone)`, which it then
+    takes for a date and a time of day. Where clocks strike midnight twice, BigQuery takes the
+    first one.
     """
 
     class StartOfDate(TranslationRule):
@@ -195,7 +197,21 @@ def _know_midnight_of_any_zone() -> None:
             sides = [node.this.copy(), node.args["zone"].copy()]
             return exp.Anonymous(this="start_of_date", expressions=sides)
 
-    rules._REGISTRY.insert(0, StartOfDate)
+    class LocalTime(TranslationRule):
+        name = "LOCAL_TIME"
+
+        def applies_to(self, node: exp.Expression) -> bool:
+            if not isinstance(node, exp.Add) or not isinstance(node.expression, exp.Cast):
+                return False
+            zone, kind = node.expression.this, node.expression.to.this
+            named = isinstance(zone, exp.Column) and zone.name.endswith("zone")
+            return named and kind == exp.DataType.Type.TIME
+
+        def rewrite(self, node: exp.Expression) -> exp.Expression:
+            moment = exp.cast(node.this.this.copy(), "timestamptz", dialect="duckdb")
+            return exp.AtTimeZone(this=moment, zone=node.expression.this.copy())
+
+    rules._REGISTRY[:0] = [StartOfDate, LocalTime]
     executor._translator = SQLTranslator()
     register_functions = DuckDBEngine._register_builtin_udfs
 
@@ -243,7 +259,7 @@ if __name__ == "__main__":
     _accept_contracts()
     _know_structs_and_arrays()
     _reckon_with_numeric()
-    _know_midnight_of_any_zone()
+    _know_zones_of_columns()
     _read_views_as_views()
     _tell_errors_of_scripts()
     # Only Avro files need them, and they too would be asked of a server.
