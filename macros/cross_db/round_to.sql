@@ -28,9 +28,10 @@
 
 {# 10 to the power of an expression, 0 to 9, or of its negative, as numeric. #}
 {% macro _power_of_ten(exponent, sign=1) -%}
-    cast(case {{ exponent }}
+    case {{ exponent }}
         {%- for n in range(10) %}
-        when {{ n }} then '{{ '1' ~ '0' * n if sign > 0 or n == 0 else '0.' ~ '0' * (n - 1) ~ '1' }}'
+        {%- set power = '1' ~ '0' * n if sign > 0 or n == 0 else '0.' ~ '0' * (n - 1) ~ '1' %}
+        when {{ n }} then cast('{{ power }}' as numeric(38, 9))
         {%- endfor %}
-    end as numeric(38, 9))
+    end
 {%- endmacro %}

@@ -102,11 +102,6 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "reach of all time: at most reach_sketch_size rows a day and value, not an event",
     ),
     (
-        "rpt_creative_lift",
-        "rpt_creative_performance_daily",
-        "experiments of all time: a row a day, creative and arm, not an event",
-    ),
-    (
         "rpt_number_chain",
         "*",
         "a view over counts and reports by date, read when it is asked: no row an event",
