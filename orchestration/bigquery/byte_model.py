@@ -97,11 +97,6 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "every month is revalued by the newest rate: a row a day and line item, not an event",
     ),
     (
-        "rpt_market_penetration_lifetime",
-        "fct_penetration_sketches",
-        "reach of all time: at most reach_sketch_size rows a day and value, not an event",
-    ),
-    (
         "rpt_number_chain",
         "*",
         "a view over counts and reports by date, read when it is asked: no row an event",
