@@ -1,6 +1,7 @@
 {#
     The window of this build as `adx` hands it over, or none: not while parsing (a changed window must
-    not re-parse the project) and not without a pin. Nothing else reads ADX_WINDOW.
+    not re-parse the project), not without a pin, and not in a unit test, which judges code and not what
+    is new. Nothing else reads ADX_WINDOW.
 
     {"pin": 3, "previous_pin": 2, "again": null, "is_first_of_day": false,
      "tables": {"ad_events.events": {
@@ -10,7 +11,8 @@
     `is_first_of_day`: the pin is of a later UTC day than the previous one.
 #}
 {% macro _window() %}
-    {%- set text = env_var('ADX_WINDOW', '') if execute else '' -%}
+    {%- set is_unit_test = model is defined and model.resource_type == 'unit_test' -%}
+    {%- set text = env_var('ADX_WINDOW', '') if execute and not is_unit_test else '' -%}
     {{ return(fromjson(text) if text else none) }}
 {% endmacro %}
 

@@ -31,8 +31,8 @@ _ELSEWHERE = "ADX_DUCKDB_"
 PARSED = ("partial_parse.msgpack", "manifest.json", "semantic_manifest.json")
 """What is kept of dbt's parse."""
 
-_KEPT = 4
-"""Parsed projects that are kept: today's code for a few targets."""
+_KEPT = 8
+"""Parsed projects that are kept, those used last: today's code for a few targets."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def parsed_project(
             for name in PARSED:
                 shutil.copy(written / name, fresh / name)
             fresh.rename(folder)
-            _tidy(place)
+        os.utime(folder)
+        _tidy(place)
     return ParsedProject(folder)
 
 

@@ -271,3 +271,12 @@ def test_every_model_attributes_the_value_of_the_conversion(warehouse: Any) -> N
         ("position", "L2", Decimal("0.2"), Decimal(18)),
         ("position", None, Decimal(1), None),
     ]
+
+
+def test_unit_tests_judge_the_code_also_where_nothing_is_new(warehouse: Any) -> None:
+    first, nothing_new = warehouse.pin_number, warehouse.pin()
+    outcome = warehouse.invoke(
+        "test", "--select", "test_type:unit", window=warehouse.window(first, nothing_new)
+    )
+    assert [failure.name for failure in outcome.failures] == []
+    assert outcome.tests > 100
