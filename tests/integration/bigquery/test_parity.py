@@ -1,25 +1,25 @@
 """The proof in small, on DuckDB and the reference executor; `make parity` has it whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import pytest
 
-from ingestion.settings import Settings
 from orchestration.bigquery.dbt_runs import PROJECT
 from orchestration.bigquery.executing import query_of
 from orchestration.bigquery.googlesql import GoogleSql
 from orchestration.warehouse.bigquery.publish import WORK
 from orchestration.warehouse.bigquery.service import MARTS
 from orchestration.warehouse.semantic import Question, SemanticLayer
+from tests.emulated import emulated
 from tests.parity.canonical import Table, difference
 from tests.parity.executor import ExecutorBuild, in_executor
 from tests.parity.judging import Comparison, Report
 from tests.parity.world import LandedWorld
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bigquery_emulated")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bigquery_executor")]
 
 
 @dataclass
@@ -52,6 +52,12 @@ class Story:
             if made and statement.kind == "CREATE_TABLE_AS_SELECT":
                 return query_of(statement.sql)
         raise AssertionError(model)
+
+
+@pytest.fixture(scope="module")
+def world(new_world: Callable[[], LandedWorld]) -> LandedWorld:
+    """A world of these tests alone: they take as long as the emulator's, and run beside them."""
+    return new_world()
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +147,10 @@ def test_an_increment_gives_duckdbs_rows(story: Story) -> None:
     assert story.report.passed > 120
 
 
-def test_metrics_by_dimension_are_duckdbs(story: Story, on_emulator: Settings) -> None:
+def test_metrics_by_dimension_are_duckdbs(story: Story) -> None:
     """All metrics that can be grouped alike in one question, in the SQL of BigQuery."""
-    here, there = SemanticLayer(story.world.settings), SemanticLayer(on_emulator)
+    settings = story.world.settings
+    here, there = SemanticLayer(settings), SemanticLayer(emulated(settings))
     alike: dict[tuple[str, ...], list[str]] = {}
     kinds = ["metric_time__day", "advertiser", "currency"]
     for metric in here.metrics():
