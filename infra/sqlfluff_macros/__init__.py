@@ -48,7 +48,7 @@ def as_of(_dimension: Any, alias: str, *_: Any, **__: Any) -> str:
     return f"left join some_table as {alias}\n        on 1 = 1"
 
 
-pit_version = as_of
+pit_version = profile_at = as_of
 
 
 def list_elements(_list: Any, alias: str) -> str:
