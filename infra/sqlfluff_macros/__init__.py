@@ -130,7 +130,8 @@ for _path in sorted((_ROOT / "macros").rglob("*.sql")):
     for _name in _PUBLIC.findall(_path.read_text()):
         globals().setdefault(_name, _function(_name))
 
-audience_breakdowns = audience_requests = billing_in_base = unlisted_deliveries = _query
+audience_breakdowns = audience_requests = billing_in_base = _query
+loaded_last = unlisted_deliveries = _query
 stage = hub = link = event_link = satellite = dimension_versions = _query
 multi_active_satellite = effectivity_satellite = record_tracking_satellite = _query
 pit = bridge = sketch = _query
