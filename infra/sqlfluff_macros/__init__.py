@@ -48,7 +48,7 @@ def as_of(_dimension: Any, alias: str, *_: Any, **__: Any) -> str:
     return f"left join some_table as {alias}\n        on 1 = 1"
 
 
-pit_version = as_of
+pit_version = profile_at = as_of
 
 
 def list_elements(_list: Any, alias: str) -> str:
@@ -130,7 +130,8 @@ for _path in sorted((_ROOT / "macros").rglob("*.sql")):
     for _name in _PUBLIC.findall(_path.read_text()):
         globals().setdefault(_name, _function(_name))
 
-audience_breakdowns = unlisted_deliveries = _query
+audience_breakdowns = audience_requests = billing_in_base = _query
+loaded_last = unlisted_deliveries = _query
 stage = hub = link = event_link = satellite = dimension_versions = _query
 multi_active_satellite = effectivity_satellite = record_tracking_satellite = _query
 pit = bridge = sketch = _query

@@ -25,12 +25,11 @@ from ingestion.landing.pseudonyms import pseudonymised
 from ingestion.landing.rows import Mask, accepted_rows
 from ingestion.landing.tree import (
     IS_FITTING,
-    IS_WHOLE,
     Leaf,
     Node,
     assembled,
-    columns,
     grown,
+    judging_query,
     payload_rules,
     required_rules,
 )
@@ -247,16 +246,7 @@ def _query(fields: tuple[Field, ...], contract: Contract | None) -> str:
         conditions += _rules(leaf)
     if contract is not None:
         conditions += payload_rules(contract, root, "t")
-    kept = " and ".join(f"({condition})" for condition in conditions) or "true"
-    selected = [
-        f"true as {IS_WHOLE}",
-        f"({kept}) is distinct from false as {IS_FITTING}",
-        *columns(root, None),
-    ]
-    return (
-        f"with typed as (select *, {', '.join(values)} from records) "
-        f"select {', '.join(selected)} from typed"
-    )
+    return judging_query(root, values, conditions)
 
 
 def _typed(leaf: Leaf) -> str:

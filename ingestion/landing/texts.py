@@ -9,9 +9,7 @@ from ingestion.landing import engine, predicates
 from ingestion.landing.context import LandingContext
 from ingestion.landing.rows import Mask, accepted_rows
 from ingestion.landing.tree import (
-    IS_FITTING,
-    IS_WHOLE,
-    columns,
+    judging_query,
     payload_rules,
     required_rules,
     tree,
@@ -49,13 +47,4 @@ def _query(contract: Contract) -> str:
     for leaf in leaves:
         conditions += predicates.rules(leaf.field, leaf.text, leaf.typed)
     conditions += [*payload_rules(contract, root, "t"), *unjudged_rules(root, "t")]
-    kept = " and ".join(f"({condition})" for condition in conditions) or "true"
-    selected = [
-        f"true as {IS_WHOLE}",
-        f"({kept}) is distinct from false as {IS_FITTING}",
-        *columns(root, None),
-    ]
-    return (
-        f"with typed as (select *, {', '.join(values)} from records) "
-        f"select {', '.join(selected)} from typed"
-    )
+    return judging_query(root, values, conditions)

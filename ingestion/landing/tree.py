@@ -5,7 +5,7 @@ says whether the struct with number 2 is there.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -206,6 +206,26 @@ def columns(root: Node, quoted_column: str | None) -> list[str]:
         else:
             selected.append(f'{_kept(root, leaf)} as "{leaf.named(leaf.field.column)}"')
     return [*selected, *(node.present for node in root.nodes)]
+
+
+def judging_query(root: Node, values: Sequence[str], conditions: Sequence[str]) -> str:
+    """The query over records that come as a column for each leaf, and hold nothing else.
+
+    Args:
+        root: The contract.
+        values: `<expression> as <typed column>` of each leaf.
+        conditions: What a record has to keep.
+    """
+    kept = " and ".join(f"({condition})" for condition in conditions) or "true"
+    selected = [
+        f"true as {IS_WHOLE}",
+        f"({kept}) is distinct from false as {IS_FITTING}",
+        *columns(root, None),
+    ]
+    return (
+        f"with typed as (select *, {', '.join(values)} from records) "
+        f"select {', '.join(selected)} from typed"
+    )
 
 
 def _kept(root: Node, leaf: Leaf) -> str:

@@ -30,30 +30,37 @@ create table if not exists ops.source_loads (
 """
 
 
-def position_sql(contract: Contract) -> str:
-    """Where a record stood in its source, as one text."""
+def failed_rows_sql(contract: Contract, rows: str) -> str:
+    """The failed rows of a raw table as rows of `ops.failed_events`, on DuckDB and BigQuery alike.
+
+    Args:
+        contract: Contract of the table.
+        rows: What follows FROM.
+    """
     if contract.carrier == "kafka":
-        return "_kafka_topic_id || '/' || _kafka_partition || '/' || _kafka_offset"
-    return "_source_file || ':' || _source_line"
+        parts, delimiter = ["_kafka_topic_id", "_kafka_partition", "_kafka_offset"], "/"
+    else:
+        parts, delimiter = ["_source_file", "_source_line"], ":"
+    position = f" || '{delimiter}' || ".join(f"cast({part} as string)" for part in parts)
+    return f"""select
+    '{contract.source}' as source,
+    '{contract.table}' as table_name,
+    _error.reason as reason,
+    _error.field as field,
+    _error.message as message,
+    _error.contract_version as contract_version,
+    _error.payload as payload,
+    {position} as position,
+    _loaded_at,
+    _ingest_seq
+from {rows}"""
 
 
 def _failed_rows(contract: Contract, metadata_location: str) -> str:
     # Failed rows of event tables stand in the null partition: the predicate prunes the others.
     partition = " where event_date is null" if contract.is_event else ""
-    return f"""
-        select
-            '{contract.source}' as source,
-            '{contract.table}' as table_name,
-            _error.reason as reason,
-            _error.field as field,
-            _error.message as message,
-            _error.contract_version as contract_version,
-            _error.payload as payload,
-            {position_sql(contract)} as position,
-            _loaded_at,
-            _ingest_seq
-        from ({relation_sql(contract, metadata_location, "failed")}){partition}
-    """
+    rows = f"({relation_sql(contract, metadata_location, 'failed')}){partition}"
+    return failed_rows_sql(contract, rows)
 
 
 def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_seq: int) -> str:

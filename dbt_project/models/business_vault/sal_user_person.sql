@@ -10,20 +10,7 @@
 #}
 {%- set rounds = var('identity_rounds') %}
 with versions as (
-    select
-        user_hk,
-        account_hk,
-        is_deleted
-    from {{ ref('masat_user__campaigns') }}
-    qualify row_number() over (
-        partition by user_hk, account_hk
-        order by
-            load_pin desc,
-            source_rank desc,
-            ingest_seq desc,
-            position_major desc,
-            position_minor desc
-    ) = 1
+    {{ loaded_last(ref('masat_user__campaigns'), ['user_hk', 'account_hk'], ['is_deleted']) }}
 ),
 
 accounts as (

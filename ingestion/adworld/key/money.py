@@ -42,6 +42,9 @@ Place = tuple[int, str]
 Money = dict[tuple[int, str, str], Fraction]
 """Amounts by line item (position), advertiser date and currency."""
 
+Amounts = Iterable[tuple[tuple[int, str, str], Fraction]]
+"""Amounts with the same, one by one; several may have the same."""
+
 Numbers = dict[Place, Fraction]
 """Amounts of one currency, or counts, by line item and advertiser date."""
 
@@ -56,7 +59,7 @@ class Books:
         cpc: Billed for net clicks.
         cpa: Billed for attributed conversions.
         paid: Media cost before credit notes.
-        credits: Credit notes.
+        notes: Credit notes, one by one.
         values: What attributed conversions are worth.
         shown: Net impressions.
         clicked: Net clicks.
@@ -88,10 +91,7 @@ class Books:
         self.values: Money = defaultdict(Fraction)
         self.converted: Numbers = defaultdict(Fraction)
         self._convert(attribution)
-        self.credits: Money = defaultdict(Fraction)
-        self.credits_in_base: Numbers = defaultdict(Fraction)
-        for note in credit_notes(polls(config, day)):
-            self._credit(note)
+        self.notes = [self._credit(note) for note in credit_notes(polls(config, day))]
 
     def advertiser_days(self, items: Ints, ts: Ints) -> Ints:
         """The advertiser's date of events of line items, in days since 1970."""
@@ -177,18 +177,14 @@ class Books:
         for place, amount in self.cpa.items():
             self.cpa[place] = rounded(amount)
 
-    def _credit(self, note: Row) -> None:
-        item, date = self.item_ids.index(note["line_item_id"]), note["for_month"]
-        amount = Fraction(note["amount_micros"], MILLION)
-        self.credits[item, date, note["currency"]] += amount
-        converted = self.rates.to_base(amount, note["currency"], date)
-        if converted is not None:
-            self.credits_in_base[item, date] += converted
+    def _credit(self, note: Row) -> tuple[tuple[int, str, str], Fraction]:
+        place = self.item_ids.index(note["line_item_id"]), note["for_month"], note["currency"]
+        return place, Fraction(note["amount_micros"], MILLION)
 
-    def in_base(self, money: Money) -> Numbers:
+    def in_base(self, amounts: Amounts) -> Numbers:
         """Base amounts by line item and advertiser date; what has no rate is left out."""
         total: Numbers = defaultdict(Fraction)
-        for (item, day, currency), amount in money.items():
+        for (item, day, currency), amount in amounts:
             converted = self.rates.to_base(amount, currency, day)
             if converted is not None:
                 total[item, day] += converted
@@ -267,22 +263,24 @@ def _less(amounts: dict[Group, Fraction], taken: dict[Group, Fraction]) -> dict[
 
 def money_answers(books: Books) -> Iterator[Answer | None]:
     """Native amounts, base amounts, and what they come to by impression, click, conversion."""
+    credited = _merged(*({place: amount} for place, amount in books.notes))
     for metric, money in (
-        ("media_cost", _less(books.paid, books.credits)),
-        ("credit_notes", books.credits),
+        ("media_cost", _less(books.paid, credited)),
+        ("credit_notes", credited),
         ("billed", _merged(books.cpm, books.cpc, books.cpa)),
     ):
         for grain in NATIVE_GRAINS:
             for group, amount in _added(books, money, grain).items():
                 yield answer(metric, dict(group), amount)
 
-    parts = {name: books.in_base(getattr(books, name)) for name in ("cpm", "cpc", "cpa")}
+    parts = {name: books.in_base(getattr(books, name).items()) for name in ("cpm", "cpc", "cpa")}
     billed = _merged(*parts.values())
-    media_cost = _less(books.in_base(books.paid), books.credits_in_base)
+    credited_base = books.in_base(books.notes)
+    media_cost = _less(books.in_base(books.paid.items()), credited_base)
     margin = _less(billed, media_cost)
     for metric, numbers in (
         ("media_cost_base", media_cost),
-        ("credit_notes_base", books.credits_in_base),
+        ("credit_notes_base", credited_base),
         *((f"{name}_billed_base", amounts) for name, amounts in parts.items()),
         ("billed_base", billed),
         ("margin_base", margin),
@@ -296,7 +294,7 @@ def money_answers(books: Books) -> Iterator[Answer | None]:
         ("ecpm", billed, 1000, books.shown),
         ("ecpc", billed, 1, books.clicked),
         ("cpa", billed, 1, books.converted),
-        ("roas", books.in_base(books.values), 1, billed),
+        ("roas", books.in_base(books.values.items()), 1, billed),
     ):
         for grain in BASE_GRAINS:
             wholes = _added(books, _without_currency(below), grain)

@@ -24,6 +24,7 @@ from ingestion.lake.ops import OPS_TABLES
 from ingestion.lake.projection import Columns, columns_of
 from ingestion.lake.storage import storage_of
 from orchestration.warehouse.bigquery.service import Service, schema_of, sql_type
+from orchestration.warehouse.register import failed_rows_sql
 
 PINNED: Final = "__pinned"
 """What stands behind the name of a raw table in the name of the table of all its rows."""
@@ -164,26 +165,10 @@ def failed_events(service: Service) -> str:
 
 
 def _failed_rows(service: Service, contract: Contract) -> str:
-    if contract.carrier == "kafka":
-        parts, delimiter = ["_kafka_topic_id", "_kafka_partition", "_kafka_offset"], "/"
-    else:
-        parts, delimiter = ["_source_file", "_source_line"], ":"
-    position = f" || '{delimiter}' || ".join(f"cast({part} as string)" for part in parts)
     # Failed rows of event tables stand in the null partition: the predicate prunes the others.
     partition = " and event_date is null" if contract.is_event else ""
-    return f"""select
-    '{contract.source}' as source,
-    '{contract.table}' as table_name,
-    _error.reason as reason,
-    _error.field as field,
-    _error.message as message,
-    _error.contract_version as contract_version,
-    _error.payload as payload,
-    {position} as position,
-    _loaded_at,
-    _ingest_seq
-from {service.table(contract.namespace, contract.table + PINNED)}
-where _error.reason is not null{partition}"""
+    table = service.table(contract.namespace, contract.table + PINNED)
+    return failed_rows_sql(contract, f"{table}\nwhere _error.reason is not null{partition}")
 
 
 def count_loads(service: Service, ranges: Mapping[str, tuple[int, int]]) -> list[str]:

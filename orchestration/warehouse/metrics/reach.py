@@ -1,6 +1,8 @@
 """Reach and frequency of ids, and whether frequency caps held."""
 
-from orchestration.warehouse.metrics.family import Family, Measures, Number, rate
+from collections.abc import Callable, Iterable, Mapping
+
+from orchestration.warehouse.metrics.family import Family, Measures, Number, as_measured, rate
 
 _DIMENSIONS = {
     "advertiser_id": "advertiser",
@@ -14,25 +16,59 @@ _DIMENSIONS = {
 }
 
 
-def _values(*, total: str) -> dict[str, str]:
-    """A breakdown's value as a dimension of its name; rows of other breakdowns have none."""
-    return {
-        **{
-            name: f"case when breakdown = '{breakdown}' then breakdown_value end"
-            for name, breakdown in _DIMENSIONS.items()
-        },
-        "event_date": total,
-    }
+_VALUES = {
+    name: f"case when breakdown = '{breakdown}' then breakdown_value end"
+    for name, breakdown in _DIMENSIONS.items()
+}
+"""A breakdown's value as a dimension of its name; rows of other breakdowns have none."""
 
 
-_OF_ALL = "case when breakdown = 'total' then event_date end"
+def _periods(
+    relation: str,
+    measures: Mapping[str, str],
+    *,
+    period: tuple[str, str],
+    values: Iterable[str],
+    others: Mapping[str, str] | None = None,
+    compute: Callable[[Measures, str], Mapping[str, Number | None]] = as_measured,
+) -> tuple[Family, Family]:
+    """By period, of all; and by period and value of a breakdown.
+
+    Args:
+        relation: Has the columns of the period, `breakdown` and `breakdown_value`.
+        measures: As a family has them.
+        period: The dimension and its column.
+        values: The breakdowns' dimensions.
+        others: Dimensions that are at the end of every grain.
+        compute: As a family has it.
+    """
+    name, column = period
+    others = others or {}
+    end = "".join(f",{other}" for other in others)
+    of_all = {name: f"case when breakdown = 'total' then {column} end", **others}
+    by_value = {**_VALUES, name: column, **others}
+    grains = tuple(f"{name},{value}{end}" for value in values)
+    return (
+        Family(relation, measures, of_all, (f"{name}{end}",), compute),
+        Family(relation, measures, by_value, grains, compute),
+    )
 
 
-def _reach(measures: Measures, _grain: str) -> dict[str, Number | None]:
-    return {
-        "reach": measures["reach"],
-        "frequency": rate(measures["impressions"], measures["reach"]),
-    }
+_DATE = ("event_date", "event_date")
+_MONTH = ("month", "month_start_date")
+_OWNERS = ("advertiser_id", "campaign_id", "line_item_id")
+
+
+def _reached(reach: str, frequency: str) -> Callable[[Measures, str], dict[str, Number | None]]:
+    """Reach and frequency, by the names of the two metrics."""
+
+    def compute(measures: Measures, _grain: str) -> dict[str, Number | None]:
+        return {
+            reach: measures["reach"],
+            frequency: rate(measures["impressions"], measures["reach"]),
+        }
+
+    return compute
 
 
 _REACH_MEASURES = {
@@ -40,27 +76,20 @@ _REACH_MEASURES = {
     "impressions": "sum(identified_net_impression_count)",
 }
 
-BY_DATE = Family(
-    relation="analytics.rpt_reach_daily",
-    measures=_REACH_MEASURES,
-    dimensions=_values(total=_OF_ALL),
-    grains=("event_date",),
-    compute=_reach,
-)
-
-BY_DATE_AND_VALUE = Family(
-    relation="analytics.rpt_reach_daily",
-    measures=_REACH_MEASURES,
-    dimensions=_values(total="event_date"),
-    grains=tuple(f"event_date,{name}" for name in _DIMENSIONS),
-    compute=_reach,
+DAILY = _periods(
+    "analytics.rpt_reach_daily",
+    _REACH_MEASURES,
+    period=_DATE,
+    values=_DIMENSIONS,
+    compute=_reached("reach", "frequency"),
 )
 
 _LIFETIME = tuple(name for name in _DIMENSIONS if name not in {"creative_id", "site_id"})
+_LIFETIME_MEASURES = {"lifetime_reach": "sum(reach_count)", "error": "max(relative_error)"}
 
 LIFETIME = Family(
     relation="(select * from analytics.rpt_reach_lifetime where breakdown = 'total') as reach",
-    measures={"lifetime_reach": "sum(reach_count)", "error": "max(relative_error)"},
+    measures=_LIFETIME_MEASURES,
     dimensions={},
     grains=("total",),
     error="error",
@@ -68,75 +97,37 @@ LIFETIME = Family(
 
 LIFETIME_BY_VALUE = Family(
     relation="analytics.rpt_reach_lifetime",
-    measures={"lifetime_reach": "sum(reach_count)", "error": "max(relative_error)"},
-    dimensions=_values(total="null"),
+    measures=_LIFETIME_MEASURES,
+    dimensions=_VALUES,
     grains=_LIFETIME,
     error="error",
 )
 
 _BUCKETS = {"ids_by_frequency": "sum(user_count)"}
+_BUCKET = {"frequency": "frequency_bucket"}
 
-DISTRIBUTION = Family(
-    relation="analytics.rpt_frequency_distribution_daily",
-    measures=_BUCKETS,
-    dimensions={**_values(total=_OF_ALL), "frequency": "frequency_bucket"},
-    grains=("event_date,frequency",),
+DAILY_DISTRIBUTION = _periods(
+    "analytics.rpt_frequency_distribution_daily",
+    _BUCKETS,
+    period=_DATE,
+    values=_OWNERS,
+    others=_BUCKET,
 )
 
-DISTRIBUTION_BY_VALUE = Family(
-    relation="analytics.rpt_frequency_distribution_daily",
-    measures=_BUCKETS,
-    dimensions={**_values(total="event_date"), "frequency": "frequency_bucket"},
-    grains=tuple(
-        f"event_date,{name},frequency" for name in ("advertiser_id", "campaign_id", "line_item_id")
-    ),
+DAILY_PEOPLE = _periods(
+    "analytics.rpt_person_reach_daily",
+    {**_REACH_MEASURES, "reach": "sum(person_reach_count)"},
+    period=_DATE,
+    values=("campaign_id",),
+    compute=_reached("person_reach", "person_frequency"),
 )
 
-
-def _people(measures: Measures, _grain: str) -> dict[str, Number | None]:
-    return {
-        "person_reach": measures["people"],
-        "person_frequency": rate(measures["impressions"], measures["people"]),
-    }
-
-
-_PEOPLE_MEASURES = {
-    "people": "sum(person_reach_count)",
-    "impressions": "sum(identified_net_impression_count)",
-}
-
-PEOPLE = Family(
-    relation="analytics.rpt_person_reach_daily",
-    measures=_PEOPLE_MEASURES,
-    dimensions=_values(total=_OF_ALL),
-    grains=("event_date",),
-    compute=_people,
-)
-
-PEOPLE_BY_CAMPAIGN = Family(
-    relation="analytics.rpt_person_reach_daily",
-    measures=_PEOPLE_MEASURES,
-    dimensions=_values(total="event_date"),
-    grains=("event_date,campaign_id",),
-    compute=_people,
-)
-
-_OF_ALL_MONTHS = "case when breakdown = 'total' then month_start_date end"
-
-BY_MONTH = Family(
-    relation="analytics.rpt_reach_monthly",
-    measures=_REACH_MEASURES,
-    dimensions={**_values(total="null"), "month": _OF_ALL_MONTHS},
-    grains=("month",),
-    compute=_reach,
-)
-
-BY_MONTH_AND_VALUE = Family(
-    relation="analytics.rpt_reach_monthly",
-    measures=_REACH_MEASURES,
-    dimensions={**_values(total="null"), "month": "month_start_date"},
-    grains=tuple(f"month,{name}" for name in ("advertiser_id", "campaign_id", "line_item_id")),
-    compute=_reach,
+MONTHLY = _periods(
+    "analytics.rpt_reach_monthly",
+    _REACH_MEASURES,
+    period=_MONTH,
+    values=_OWNERS,
+    compute=_reached("reach", "frequency"),
 )
 
 _BUCKET_COLUMNS = {**{n: f"reach_{n}_count" for n in range(1, 10)}, 10: "reach_10_plus_count"}
@@ -147,24 +138,12 @@ _MONTHLY_BUCKETS = " union all ".join(
     for bucket, column in _BUCKET_COLUMNS.items()
 )
 
-MONTHLY_DISTRIBUTION = Family(
-    relation=f"({_MONTHLY_BUCKETS}) as buckets",
-    measures=_BUCKETS,
-    dimensions={"month": _OF_ALL_MONTHS, "frequency": "frequency_bucket"},
-    grains=("month,frequency",),
-)
-
-MONTHLY_DISTRIBUTION_BY_VALUE = Family(
-    relation=f"({_MONTHLY_BUCKETS}) as buckets",
-    measures=_BUCKETS,
-    dimensions={
-        **_values(total="null"),
-        "month": "month_start_date",
-        "frequency": "frequency_bucket",
-    },
-    grains=tuple(
-        f"month,{name},frequency" for name in ("advertiser_id", "campaign_id", "line_item_id")
-    ),
+MONTHLY_DISTRIBUTION = _periods(
+    f"({_MONTHLY_BUCKETS}) as buckets",
+    _BUCKETS,
+    period=_MONTH,
+    values=_OWNERS,
+    others=_BUCKET,
 )
 
 
@@ -182,17 +161,12 @@ CAPS = Family(
 )
 
 FAMILIES = (
-    BY_DATE,
-    BY_DATE_AND_VALUE,
+    *DAILY,
     LIFETIME,
     LIFETIME_BY_VALUE,
-    DISTRIBUTION,
-    DISTRIBUTION_BY_VALUE,
-    PEOPLE,
-    PEOPLE_BY_CAMPAIGN,
-    BY_MONTH,
-    BY_MONTH_AND_VALUE,
-    MONTHLY_DISTRIBUTION,
-    MONTHLY_DISTRIBUTION_BY_VALUE,
+    *DAILY_DISTRIBUTION,
+    *DAILY_PEOPLE,
+    *MONTHLY,
+    *MONTHLY_DISTRIBUTION,
     CAPS,
 )

@@ -1,20 +1,7 @@
 -- No account has ids of two persons: otherwise `identity_rounds` is too small for a chain of
 -- accounts.
 with versions as (
-    select
-        user_hk,
-        account_hk,
-        is_deleted
-    from {{ ref('masat_user__campaigns') }}
-    qualify row_number() over (
-        partition by user_hk, account_hk
-        order by
-            load_pin desc,
-            source_rank desc,
-            ingest_seq desc,
-            position_major desc,
-            position_minor desc
-    ) = 1
+    {{ loaded_last(ref('masat_user__campaigns'), ['user_hk', 'account_hk'], ['is_deleted']) }}
 )
 
 select versions.account_hk

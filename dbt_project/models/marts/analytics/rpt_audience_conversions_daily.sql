@@ -32,16 +32,6 @@ conversions as (
     where {{ affected_dates('event_date') }}
 ),
 
-profiles as (
-    select
-        {{ hash_to_text('user_hk') }} as user_key,
-        age_band,
-        gender,
-        valid_from,
-        valid_to
-    from {{ ref('bv_user_profiles') }}
-),
-
 by_audience as (
     select
         touches.event_date,
@@ -54,11 +44,8 @@ by_audience as (
         on
             touches.conversion_key = conversions.conversion_key
             and touches.event_date = conversions.event_date
-    left join profiles
-        on
-            conversions.user_key = profiles.user_key
-            and touches.conversion_at >= profiles.valid_from
-            and touches.conversion_at < profiles.valid_to
+    {{ profile_at(ref('bv_user_profiles'), 'profiles',
+                  'conversions.user_key', 'touches.conversion_at') }}
     group by
         touches.event_date,
         touches.campaign_key,

@@ -40,16 +40,6 @@ with delivery as (
         and click_class <> 'orphan'
 ),
 
-profiles as (
-    select
-        {{ hash_to_text('user_hk') }} as user_key,
-        age_band,
-        gender,
-        valid_from,
-        valid_to
-    from {{ ref('bv_user_profiles') }}
-),
-
 by_audience as (
     select
         delivery.event_date,
@@ -63,11 +53,8 @@ by_audience as (
     from delivery
     {{ as_of(ref('dim_line_items'), 'line_items', 'line_item_key',
              'delivery.line_item_key', 'delivery.event_at') }}
-    left join profiles
-        on
-            delivery.user_key = profiles.user_key
-            and delivery.event_at >= profiles.valid_from
-            and delivery.event_at < profiles.valid_to
+    {{ profile_at(ref('bv_user_profiles'), 'profiles',
+                  'delivery.user_key', 'delivery.event_at') }}
     group by
         delivery.event_date,
         line_items.campaign_key,

@@ -13,49 +13,11 @@
 ) }}
 
 with requests as (
-    select distinct
-        event_date,
-        {{ hash_to_text('user_hk') }} as user_key,
-        country_code,
-        {{ trim_space('region') }} as region,
-        {{ trim_space('age_band') }} as age_band,
-        {{ trim_space('gender') }} as gender,
-        device_type
-    from {{ ref('bv_auction_imps') }}
-    where
-        {{ affected_dates('event_date') }}
-        and user_hk is not null
-),
-
-reached as (
-    select
-        event_date,
-        user_key
-    from {{ ref('fct_user_frequency_daily') }}
-    where
-        {{ affected_dates('event_date') }}
-        and breakdown = 'total'
-),
-
-told as (
-    select
-        requests.event_date,
-        requests.user_key,
-        reached.user_key as reached_user_key,
-        requests.country_code,
-        requests.region,
-        requests.age_band,
-        requests.gender,
-        requests.device_type
-    from requests
-    left join reached
-        on
-            requests.event_date = reached.event_date
-            and requests.user_key = reached.user_key
+    {{ audience_requests(ref('bv_auction_imps'), ref('fct_user_frequency_daily')) }}
 ),
 
 members as (
-    {{ audience_breakdowns('told', ['event_date', 'user_key', 'reached_user_key']) }}
+    {{ audience_breakdowns('requests', ['event_date', 'user_key', 'reached_user_key']) }}
 ),
 
 counts as (

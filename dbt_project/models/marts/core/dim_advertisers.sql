@@ -18,9 +18,7 @@ with versions as (
 advertisers as (
     select
         {{ hash_to_text('versions.advertiser_hk') }} as advertiser_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as advertiser_version_key,
+        {{ version_key('versions') }} as advertiser_version_key,
         versions.business_key as advertiser_id,
         versions.advertiser_name,
         versions.time_zone,

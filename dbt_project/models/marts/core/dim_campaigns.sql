@@ -20,9 +20,7 @@ with versions as (
 campaigns as (
     select
         {{ hash_to_text('versions.campaign_hk') }} as campaign_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as campaign_version_key,
+        {{ version_key('versions') }} as campaign_version_key,
         versions.business_key as campaign_id,
         {{ hash_to_text(hash_key('versions.advertiser_id')) }} as advertiser_key,
         versions.advertiser_id,

@@ -19,9 +19,7 @@ with versions as (
 creatives as (
     select
         {{ hash_to_text('versions.creative_hk') }} as creative_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as creative_version_key,
+        {{ version_key('versions') }} as creative_version_key,
         versions.business_key as creative_id,
         {{ hash_to_text(hash_key('versions.advertiser_id')) }} as advertiser_key,
         versions.advertiser_id,

@@ -29,9 +29,7 @@ with versions as (
 line_items as (
     select
         {{ hash_to_text('versions.line_item_hk') }} as line_item_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as line_item_version_key,
+        {{ version_key('versions') }} as line_item_version_key,
         versions.business_key as line_item_id,
         {{ hash_to_text(hash_key('versions.campaign_id')) }} as campaign_key,
         versions.campaign_id,

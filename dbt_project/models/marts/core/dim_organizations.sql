@@ -34,9 +34,7 @@ with versions as (
 organizations as (
     select
         {{ hash_to_text('versions.organization_hk') }} as organization_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as organization_version_key,
+        {{ version_key('versions') }} as organization_version_key,
         versions.business_key as organization_id,
         versions.permalink,
         versions.organization_name,

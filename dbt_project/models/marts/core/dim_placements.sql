@@ -19,9 +19,7 @@ with versions as (
 placements as (
     select
         {{ hash_to_text('versions.placement_hk') }} as placement_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as placement_version_key,
+        {{ version_key('versions') }} as placement_version_key,
         versions.business_key as placement_id,
         {{ hash_to_text(hash_key('versions.site_id')) }} as site_key,
         versions.site_id,

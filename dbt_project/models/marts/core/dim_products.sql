@@ -1,14 +1,5 @@
 with names as (
-    select
-        product_hk,
-        product_name
-    from {{ ref('sat_product__user_events') }}
-    qualify row_number() over (
-        partition by product_hk
-        order by
-            load_pin desc, source_rank desc, ingest_seq desc, position_major desc,
-            position_minor desc
-    ) = 1
+    {{ loaded_last(ref('sat_product__user_events'), ['product_hk'], ['product_name']) }}
 ),
 
 products as (

@@ -14,9 +14,7 @@ with versions as (
 publishers as (
     select
         {{ hash_to_text('versions.publisher_hk') }} as publisher_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as publisher_version_key,
+        {{ version_key('versions') }} as publisher_version_key,
         versions.business_key as publisher_id,
         versions.publisher_name,
         versions.domain,

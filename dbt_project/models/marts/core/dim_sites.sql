@@ -16,9 +16,7 @@ with versions as (
 sites as (
     select
         {{ hash_to_text('versions.site_hk') }} as site_key,
-        {{ hash_to_text(hash_key([
-            'versions.business_key', 'versions.valid_from:timestamp', 'versions.is_deleted:boolean'
-        ])) }} as site_version_key,
+        {{ version_key('versions') }} as site_version_key,
         versions.business_key as site_id,
         {{ hash_to_text(hash_key('versions.publisher_id')) }} as publisher_key,
         versions.publisher_id,

@@ -100,47 +100,24 @@ native_amounts as (
         advertiser_date,
         currency_code,
         {{ micros_to_amount('sum(credit)') }} as attributed_conversion_count,
-        {{ divide_rounded('sum(cpa_micros)', 1000000) }} as cpa_billed_amount,
+        cast({{ divide_rounded('sum(cpa_micros)', 1000000) }} as numeric(38, 9))
+            as cpa_billed_amount,
         {{ micros_to_amount('sum(value_micros)') }} as attributed_value_amount
     from amounts_by_currency
     group by line_item_key, campaign_key, advertiser_key, advertiser_date, currency_code
 ),
 
 billing as (
-    select
-        {{ hash_to_text(hashdiff([
-            'native_amounts.line_item_key', 'native_amounts.campaign_key',
-            'native_amounts.advertiser_key', 'native_amounts.advertiser_date:date',
-            'native_amounts.currency_code',
-        ])) }} as conversion_billing_key,
-        native_amounts.advertiser_date,
-        native_amounts.line_item_key,
-        line_items.line_item_id,
-        native_amounts.campaign_key,
-        campaigns.campaign_id,
-        native_amounts.advertiser_key,
-        advertisers.advertiser_id,
-        native_amounts.currency_code,
-        native_amounts.attributed_conversion_count,
-        cast(native_amounts.cpa_billed_amount as numeric(38, 9)) as cpa_billed_amount,
-        native_amounts.attributed_value_amount,
-        fx_rates.conversion_path,
-        {{ base_amount('native_amounts.cpa_billed_amount', 'fx_rates') }}
-            as cpa_billed_base_amount,
-        {{ base_amount('native_amounts.attributed_value_amount', 'fx_rates') }}
-            as attributed_value_base_amount
-    from native_amounts
-    left join {{ ref('bv_fx_rates_by_date') }} as fx_rates
-        on
-            native_amounts.currency_code = fx_rates.currency_code
-            and native_amounts.advertiser_date >= fx_rates.valid_from_date
-            and native_amounts.advertiser_date < fx_rates.valid_to_date
-    left join {{ ref('dim_line_items') }} as line_items
-        on native_amounts.line_item_key = line_items.line_item_key and line_items.is_current
-    left join {{ ref('dim_campaigns') }} as campaigns
-        on native_amounts.campaign_key = campaigns.campaign_key and campaigns.is_current
-    left join {{ ref('dim_advertisers') }} as advertisers
-        on native_amounts.advertiser_key = advertisers.advertiser_key and advertisers.is_current
+    {{ billing_in_base(
+        'native_amounts',
+        'conversion_billing_key',
+        counts=['attributed_conversion_count'],
+        amounts=['cpa_billed', 'attributed_value'],
+        fx_rates=ref('bv_fx_rates_by_date'),
+        line_items=ref('dim_line_items'),
+        campaigns=ref('dim_campaigns'),
+        advertisers=ref('dim_advertisers')
+    ) }}
 )
 
 select * from billing

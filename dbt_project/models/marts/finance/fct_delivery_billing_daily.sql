@@ -183,45 +183,16 @@ native_amounts as (
 ),
 
 billing as (
-    select
-        {{ hash_to_text(hashdiff([
-            'native_amounts.line_item_key', 'native_amounts.campaign_key',
-            'native_amounts.advertiser_key', 'native_amounts.advertiser_date:date',
-            'native_amounts.currency_code',
-        ])) }} as delivery_billing_key,
-        native_amounts.advertiser_date,
-        native_amounts.line_item_key,
-        line_items.line_item_id,
-        native_amounts.campaign_key,
-        campaigns.campaign_id,
-        native_amounts.advertiser_key,
-        advertisers.advertiser_id,
-        native_amounts.currency_code,
-        native_amounts.gross_impression_count,
-        native_amounts.net_impression_count,
-        native_amounts.net_click_count,
-        native_amounts.cpm_billed_amount,
-        native_amounts.cpc_billed_amount,
-        native_amounts.gross_media_cost_amount,
-        fx_rates.conversion_path,
-        {{ base_amount('native_amounts.cpm_billed_amount', 'fx_rates') }}
-            as cpm_billed_base_amount,
-        {{ base_amount('native_amounts.cpc_billed_amount', 'fx_rates') }}
-            as cpc_billed_base_amount,
-        {{ base_amount('native_amounts.gross_media_cost_amount', 'fx_rates') }}
-            as gross_media_cost_base_amount
-    from native_amounts
-    left join {{ ref('bv_fx_rates_by_date') }} as fx_rates
-        on
-            native_amounts.currency_code = fx_rates.currency_code
-            and native_amounts.advertiser_date >= fx_rates.valid_from_date
-            and native_amounts.advertiser_date < fx_rates.valid_to_date
-    left join {{ ref('dim_line_items') }} as line_items
-        on native_amounts.line_item_key = line_items.line_item_key and line_items.is_current
-    left join {{ ref('dim_campaigns') }} as campaigns
-        on native_amounts.campaign_key = campaigns.campaign_key and campaigns.is_current
-    left join {{ ref('dim_advertisers') }} as advertisers
-        on native_amounts.advertiser_key = advertisers.advertiser_key and advertisers.is_current
+    {{ billing_in_base(
+        'native_amounts',
+        'delivery_billing_key',
+        counts=['gross_impression_count', 'net_impression_count', 'net_click_count'],
+        amounts=['cpm_billed', 'cpc_billed', 'gross_media_cost'],
+        fx_rates=ref('bv_fx_rates_by_date'),
+        line_items=ref('dim_line_items'),
+        campaigns=ref('dim_campaigns'),
+        advertisers=ref('dim_advertisers')
+    ) }}
 )
 
 select * from billing
