@@ -183,7 +183,7 @@ class SemanticLayer:
         its values is broken down by (`breakdowns`).
         """
         words = set(re.findall(r"\w+", " ".join((*question.by, *question.where))))
-        conditions = {}
+        conditions: set[str] = set()
         for name in question.metrics:
             breakdowns: Mapping[str, list[str]] = self._meta(name, "breakdowns") or {}
             if not breakdowns:
@@ -198,8 +198,8 @@ class SemanticLayer:
                     exit_code=ExitCode.USAGE,
                 )
             dimension = self._meta(name, "breakdown")
-            conditions[f"{{{{ Dimension('{dimension}') }}}} = '{found[0]}'"] = None
-        return list(conditions)
+            conditions.add(f"{{{{ Dimension('{dimension}') }}}} = '{found[0]}'")
+        return sorted(conditions)
 
     def ask(self, question: Question, *, limit: int | None = None) -> Answer:
         """Answer a question from the published build; periods are given by their first dates.
