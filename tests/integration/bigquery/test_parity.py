@@ -147,7 +147,7 @@ def test_metrics_by_dimension_are_duckdbs(story: Story, on_emulator: Settings) -
     alike: dict[tuple[str, ...], list[Metric]] = {}
     for metric in here.metrics():
         alike.setdefault(metric.group_bys, []).append(metric)
-    assert len(alike) > 12
+    assert len(alike) > 20
     for group_bys, metrics in alike.items():
         kinds = ["metric_time__day", "metric_time__month", "advertiser", "currency"]
         kinds += [name for name in group_bys for one in metrics if name.endswith(one.per)]
