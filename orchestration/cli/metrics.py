@@ -57,6 +57,8 @@ def show(
         "meaning": metric.description,
         "group_by": ", ".join(metric.group_bys),
     }
+    if metric.per:
+        facts["one_each_time"] = ", ".join(metric.per)
     print_facts(metric.name, facts)
 
 

@@ -6,7 +6,8 @@ read-only and on what is published. The definitions are in `dbt_project/models/s
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +21,9 @@ from orchestration.warehouse.store import FILE_NAME, Store
 NATIVE = "currency"
 """Unit of amounts that are in the currency of each row."""
 
+DAY = "metric_time__day"
+"""What a metric is `per` when it holds on each date and does not add up over dates."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -31,8 +35,8 @@ class Metric:
         unit: What its numbers count.
         description: What it means.
         group_bys: What it can be grouped by.
-        per: The dimension over whose values it does not add up, and which a question must therefore
-            group by or choose one value of.
+        per: The dimensions over whose values it does not add up, and which a question must
+            therefore group by or choose one value of.
     """
 
     name: str
@@ -40,7 +44,7 @@ class Metric:
     unit: str
     description: str
     group_bys: tuple[str, ...]
-    per: str | None = None
+    per: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,16 @@ class SemanticLayer:
             self._meta(name, "unit") or "",
             metric.description or "",
             self._group_bys(name),
-            self._meta(name, "per"),
+            self._per(name),
         )
 
-    def _meta(self, name: str, key: str) -> str | None:
+    def _meta(self, name: str, key: str) -> Any:
         metric = self._metrics.get(name)
         return metric.config.meta.get(key) if metric is not None and metric.config else None
+
+    def _per(self, name: str) -> tuple[str, ...]:
+        per = self._meta(name, "per") or ()
+        return (per,) if isinstance(per, str) else tuple(per)
 
     def _group_bys(self, metric: str) -> tuple[str, ...]:
         found = self._engine.list_group_bys([metric])
@@ -120,8 +128,9 @@ class SemanticLayer:
         """The SELECT that answers a question.
 
         Raises:
-            AdxError: A metric or dimension is not known, the two do not go together, or amounts of
-                several currencies or credits of several models would be added up.
+            AdxError: A metric or dimension is not known, the two do not go together, or what does
+                not add up would be added up: amounts of several currencies, credits of several
+                models, plans of several dates, ids of several values.
         """
         from metricflow.engine.metricflow_engine import (
             MetricFlowQueryRequest,
@@ -132,7 +141,7 @@ class SemanticLayer:
         request = MetricFlowQueryRequest.create(
             metric_names=list(question.metrics),
             group_by_names=list(question.by) or None,
-            where_constraints=list(question.where) or None,
+            where_constraints=[*question.where, *self._of_one_breakdown(question)] or None,
             time_constraint_start=_midnight(question.since),
             time_constraint_end=_midnight(question.until),
             order_by_names=list(question.order) or None,
@@ -156,15 +165,41 @@ class SemanticLayer:
                     "base currency.",
                     exit_code=ExitCode.USAGE,
                 )
-            per = self._meta(name, "per")
-            if per and per not in asked:
+            for per in self._per(name):
+                if per in asked or (per == DAY and _is_one_date(question)):
+                    continue
                 group = next(one for one in self._group_bys(name) if one.endswith(per))
                 raise AdxError(
-                    f"{name} is of one {per} each time; over several it does not add up.",
-                    remedy=f"Group it `--by {group}`, or choose one (`--where "
-                    f"\"{{{{ Dimension('{group}') }}}} = '…'\"`).",
+                    f"{name} is of one {'date' if per == DAY else per} each time; over several it "
+                    "does not add up.",
+                    remedy=f"Group it `--by {group}`, or choose one ({_one_of(group)}).",
                     exit_code=ExitCode.USAGE,
                 )
+
+    def _of_one_breakdown(self, question: Question) -> list[str]:
+        """Conditions that choose, of a report by several breakdowns, the rows that are asked for.
+
+        The metric's meta names the dimension that tells them apart (`breakdown`), and what each of
+        its values is broken down by (`breakdowns`).
+        """
+        words = set(re.findall(r"\w+", " ".join((*question.by, *question.where))))
+        conditions: set[str] = set()
+        for name in question.metrics:
+            breakdowns: Mapping[str, list[str]] = self._meta(name, "breakdowns") or {}
+            if not breakdowns:
+                continue
+            asked = words & {one for parts in breakdowns.values() for one in parts}
+            found = [value for value, parts in breakdowns.items() if set(parts) == asked]
+            if not found:
+                known = ", ".join(" and ".join(parts) for parts in breakdowns.values() if parts)
+                raise AdxError(
+                    f"{name} is not known by {' and '.join(sorted(asked))}: ids do not add up.",
+                    remedy=f"Ask for it in total, or by one of: {known}.",
+                    exit_code=ExitCode.USAGE,
+                )
+            dimension = self._meta(name, "breakdown")
+            conditions.add(f"{{{{ Dimension('{dimension}') }}}} = '{found[0]}'")
+        return sorted(conditions)
 
     def ask(self, question: Question, *, limit: int | None = None) -> Answer:
         """Answer a question from the published build; periods are given by their first dates.
@@ -208,6 +243,18 @@ def _manifest(settings: Settings) -> Any:
         seen = f"{prefix}{built.removeprefix(prefix).removeprefix('work_')}"
         relation["relation_name"] = relation["relation_name"].replace(built, seen)
     return parse_manifest_from_dbt_generated_manifest(json.dumps(manifest))
+
+
+def _is_one_date(question: Question) -> bool:
+    return question.since is not None and question.since == question.until
+
+
+def _one_of(group: str) -> str:
+    """How one value of a group is chosen."""
+    if group == DAY:
+        return "`--since` and `--until` the same date"
+    kind = "Dimension" if "__" in group else "Entity"
+    return f"`--where \"{{{{ {kind}('{group}') }}}} = '…'\"`"
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -251,7 +251,7 @@ def test_metrics_are_the_same_on_both_engines(story: Story, world: LandedWorld) 
     here, there = SemanticLayer(world.settings), SemanticLayer(story.settings)
     assert here.metrics() == there.metrics()
     for metric in here.metrics():
-        per = [name for name in metric.group_bys if metric.per and name.endswith(metric.per)]
+        per = [name for name in metric.group_bys if name.endswith(metric.per)]
         question = Question([metric.name], by=[*per, *["currency"] * (metric.unit == NATIVE)])
         assert _table(there.ask(question)) == _table(here.ask(question)), question
 

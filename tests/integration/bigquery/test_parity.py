@@ -12,7 +12,7 @@ from orchestration.bigquery.executing import query_of
 from orchestration.bigquery.googlesql import GoogleSql
 from orchestration.warehouse.bigquery.publish import WORK
 from orchestration.warehouse.bigquery.service import MARTS
-from orchestration.warehouse.semantic import Question, SemanticLayer
+from orchestration.warehouse.semantic import Metric, Question, SemanticLayer
 from tests.emulated import emulated
 from tests.parity.canonical import Table, difference
 from tests.parity.executor import ExecutorBuild, in_executor
@@ -151,15 +151,15 @@ def test_metrics_by_dimension_are_duckdbs(story: Story) -> None:
     """All metrics that can be grouped alike in one question, in the SQL of BigQuery."""
     settings = story.world.settings
     here, there = SemanticLayer(settings), SemanticLayer(emulated(settings))
-    alike: dict[tuple[str, ...], list[str]] = {}
-    kinds = ["metric_time__day", "advertiser", "currency"]
+    alike: dict[tuple[str, ...], list[Metric]] = {}
     for metric in here.metrics():
-        alike.setdefault(metric.group_bys, []).append(metric.name)
-        kinds += [name for name in metric.group_bys if metric.per and name.endswith(metric.per)]
-    assert len(alike) > 4
-    for group_bys, names in alike.items():
+        alike.setdefault(metric.group_bys, []).append(metric)
+    assert len(alike) > 20
+    for group_bys, metrics in alike.items():
+        kinds = ["metric_time__day", "metric_time__month", "advertiser", "currency"]
+        kinds += [name for name in group_bys for one in metrics if name.endswith(one.per)]
         by = [name for name in dict.fromkeys(kinds) if name in group_bys]
-        question = Question(names, by=by)
+        question = Question([metric.name for metric in metrics], by=by)
         answer = here.ask(question)
         rows = (dict(zip(answer.columns, row, strict=True)) for row in answer.rows)
         # What readers see on the service, and the executor has where builds are made.
