@@ -66,6 +66,13 @@ VIEW_WINDOW_HOURS = (24, 12, 48)
 CLICK_WINDOW_DAYS = (30, 7)
 """Windows of line items, in turn; the widest are the widest that the platform reads."""
 
+IMPRESSION_SHARE = 0.12
+"""About how many of the world's events are impressions that are billed."""
+BILLED_SHARE = {"CPM": 0.001, "CPC": 0.045, "CPA": 0.03}
+"""About what part of the rate one of them brings."""
+TOTAL_WEIGHT = 60.0
+"""About what the weights of all line items come to."""
+
 HOUSES: tuple[tuple[str, str, int], ...] = (
     ("EUR", "Europe/Berlin", 1),
     ("USD", "America/New_York", 1),
@@ -409,6 +416,9 @@ class _Builder:
         view_window_hours = VIEW_WINDOW_HOURS[index % 3]
         click_window_days = CLICK_WINDOW_DAYS[index // 2 % 2]
         updated = self.old() if self.day == 1 else self.at(self.day, 8)
+        weight = float(self.rng.lognormal(0.0, 0.6))
+        rate_micros = int(self.rng.integers(low, high)) * 1000 * level
+        rate_micros += int(self.rng.integers(0, 1000))
         market.line_item_campaign.append(campaign)
         market.line_items.append(
             LineItem(
@@ -419,7 +429,7 @@ class _Builder:
                 channel=channel,
                 ad_format=ad_format,
                 creatives=fitting,
-                weight=float(self.rng.lognormal(0.0, 0.6)),
+                weight=weight,
                 first_hour=first,
                 last_hour=last,
                 price_level=level,
@@ -434,10 +444,9 @@ class _Builder:
                 "campaign_id": market.campaign_ids[campaign],
                 "name": f"Line item {index + 1}",
                 "pricing_model": pricing,
-                "rate_micros": int(self.rng.integers(low, high)) * 1000 * level
-                + int(self.rng.integers(0, 1000)),
+                "rate_micros": rate_micros,
                 "currency": market.advertiser_currency[advertiser],
-                "budget_micros": int(self.rng.integers(1, 20)) * 1_000_000_000 * level,
+                "budget_micros": self._budget(weight, pricing, rate_micros),
                 "flight_start_at": iso(self.at(1, first - 24 * 20 if self.day == 1 else first)),
                 "flight_end_at": iso(self.at(1, last + 24 * 10 if last % 24 == 0 else last)),
                 "pacing": "asap" if index % 4 == 3 else "even",
@@ -536,6 +545,12 @@ class _Builder:
 
     def scaled(self, key: Key, percent: int) -> int:
         return int(self.rows["line_items", key]["rate_micros"]) * percent // 100
+
+    def _budget(self, weight: float, pricing: str, rate_micros: int) -> int:
+        """A round budget: some line items of that weight and rate spend less in time, some more."""
+        impressions = self.config.scale * IMPRESSION_SHARE * weight / TOTAL_WEIGHT
+        spend = impressions * BILLED_SHARE[pricing] * rate_micros
+        return max(int(float(f"{spend * int(self.rng.integers(1, 20)) / 6:.2g}")), 1_000)
 
     def late_entry(self, day: int) -> None:
         """Entered on this day, in effect since 18:00 of the day before, which it restates."""
