@@ -70,6 +70,7 @@ def manifest_entries(
             key_metadata=None,
             **statistics.to_serialized_dict(),
         )
+        entry.spec_id = metadata.default_spec_id  # as an entry has that was read from a manifest
         _check(table, entry, file, ingest_seq)
         entries.append(entry)
     return entries
