@@ -14,6 +14,7 @@ import pytest
 from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import BatchClaim, DataFile, Lake, Pin, StreamClaim, fence
+from ingestion.lake.columns import personal_columns
 from ingestion.lake.duckdb import connect
 from ingestion.lake.pointers import pointers
 from ingestion.lake.recovery import recover_catalog
@@ -146,6 +147,22 @@ def test_rows_stand_in_the_order_of_their_commits(lake: Lake, events: Contract, 
         rows = pq.read_table(file.file_path, columns=["_ingest_seq", "_kafka_offset"]).to_pylist()
         order = [(row["_ingest_seq"], row["_kafka_offset"]) for row in rows]
         assert order == sorted(order)
+
+
+def test_a_compacted_file_tells_no_more_of_persons_than_the_files_before(
+    lake: Lake, events: Contract, pin: Pin
+) -> None:
+    compact(lake, pin)
+    table = lake._tables.load(events)
+    hidden = set(personal_columns(events))
+    for file in compaction.data_files(table):
+        group = pq.read_metadata(file.file_path).row_group(0)
+        columns = [group.column(number) for number in range(group.num_columns)]
+        shown = {column.path_in_schema for column in columns if column.is_stats_set}
+        assert "_ingest_seq" in shown
+        assert not shown & hidden
+        ids = {table.schema().find_field(name).field_id for name in hidden}
+        assert not ids & (file.lower_bounds.keys() | file.upper_bounds.keys())
 
 
 def test_files_of_commits_that_are_not_published_stay(
