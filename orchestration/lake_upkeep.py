@@ -103,10 +103,17 @@ def _external(settings: Settings) -> set[str]:
     return found
 
 
+def _opened(settings: Settings) -> Lake:
+    """The lake with all its tables."""
+    lake = Lake.open(settings)
+    lake.ensure_tables()
+    return lake
+
+
 @contextmanager
 def _held(settings: Settings, purpose: str) -> Iterator[tuple[Lake, Kept]]:
     """The lake, and what readers hold of it while no build can begin."""
-    lake = Lake.open(settings)
+    lake = _opened(settings)
     with Store(settings.warehouse).lock(purpose):
         held = readers(settings)
         yield lake, lake.upkeep.kept(held.pins, held.metadata_files)
@@ -135,8 +142,7 @@ def compact(
     Raises:
         AdxError: A file is damaged, or the lake or BigQuery cannot be used.
     """
-    lake = Lake.open(settings)
-    lake.ensure_tables()
+    lake = _opened(settings)
     return lake.upkeep.compact(
         published_heads(settings, lake),
         target_bytes=target_bytes,
@@ -184,9 +190,7 @@ def orphans(
 
 def back_up(settings: Settings, folder: str | None = None) -> Backup:
     """Write what the catalog knows to a file; see `Upkeep.back_up`."""
-    lake = Lake.open(settings)
-    lake.ensure_tables()
-    return lake.upkeep.back_up(folder)
+    return _opened(settings).upkeep.back_up(folder)
 
 
 def restore(settings: Settings, location: str | None = None) -> list[Pointer]:
@@ -205,8 +209,7 @@ def status(settings: Settings) -> Status:
     Raises:
         AdxError: The lake or BigQuery cannot be used.
     """
-    lake = Lake.open(settings)
-    lake.ensure_tables()
+    lake = _opened(settings)
     held = readers(settings)
     return lake.upkeep.status(lake.upkeep.kept(held.pins, held.metadata_files))
 

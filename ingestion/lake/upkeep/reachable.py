@@ -10,7 +10,7 @@ Four kinds of readers hold a table at a state, each by a file that names all oth
    an hour ago is old, and still being read.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -28,6 +28,8 @@ from ingestion.lake.storage import StoredFile, storage_of
 
 _MANIFEST_LIST: Final = ("snap-", ".avro")
 _METADATA: Final = ".metadata.json"
+_MOST_UNCERTAIN: Final = 10
+"""So many commits in a row may have been killed before one of which nothing else is known."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,18 @@ def reachable(
     for location in sorted(kept):
         if location.startswith(folder) and location != plain(table.metadata_location):
             found |= _metadata(_load(table.io, location), location, lists, every=False)
-    for file in _heads_since(stored, since):
-        found.add(file)
-        if _is_manifest_list(file):
-            lists.setdefault(file, False)
+    found |= _heads_since(stored, since, _is_metadata, found)
+    for location in _heads_since(stored, since, _is_manifest_list, lists.keys()):
+        lists.setdefault(location, False)
     found |= lists.keys()
-    manifests: dict[str, ManifestFile] = {}
+    manifests: dict[str, tuple[ManifestFile, bool]] = {}
     for location, is_needed in lists.items():
         for manifest in _manifests(table.io, location, is_needed=is_needed):
-            manifests[plain(manifest.manifest_path)] = manifest
+            path = plain(manifest.manifest_path)
+            manifests[path] = (manifest, is_needed or manifests.get(path, (None, False))[1])
     found |= manifests.keys()
     for files in storage_of(folder).each(
-        lambda manifest: _files(table.io, manifest), manifests.values()
+        lambda item: _files(table.io, item[0], is_needed=item[1]), manifests.values()
     ):
         found |= files
     return found
@@ -142,12 +144,15 @@ def _manifests(io: FileIO, location: str, *, is_needed: bool) -> list[ManifestFi
         return []
 
 
-def _files(io: FileIO, manifest: ManifestFile) -> set[str]:
+def _files(io: FileIO, manifest: ManifestFile, *, is_needed: bool) -> set[str]:
     """Data and delete files of a manifest."""
-    return {
-        plain(entry.data_file.file_path)
-        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True)
-    }
+    try:
+        entries = manifest.fetch_manifest_entry(io, discard_deleted=True)
+    except FileNotFoundError as error:
+        if is_needed:
+            raise _missing(manifest.manifest_path) from error
+        return set()
+    return {plain(entry.data_file.file_path) for entry in entries}
 
 
 def _missing(location: str) -> AdxError:
@@ -165,17 +170,29 @@ def _is_manifest_list(location: str) -> bool:
     return name.startswith(start) and name.endswith(end)
 
 
-def _heads_since(stored: Iterable[StoredFile], since: datetime) -> Iterator[str]:
-    """Manifest lists and metadata files written since, and the newest of each from before."""
-    by_age = sorted(stored, key=lambda file: file.modified_at)
-    for is_kind in (_is_manifest_list, lambda location: location.endswith(_METADATA)):
-        before = None
-        for file in by_age:
-            if not is_kind(file.location):
-                continue
-            if file.modified_at < since:
-                before = file.location
-            else:
-                yield file.location
-        if before is not None:
-            yield before
+def _is_metadata(location: str) -> bool:
+    return location.endswith(_METADATA)
+
+
+def _heads_since(
+    stored: Iterable[StoredFile],
+    since: datetime,
+    is_kind: Callable[[str], bool],
+    committed: Collection[str],
+) -> set[str]:
+    """The files of one kind that were written since, and that of the head at that time.
+
+    The newest file from before may belong to a commit that never came to be. So several are taken
+    until there is one that is known to have been committed.
+    """
+    files = sorted(
+        (file for file in stored if is_kind(file.location)),
+        key=lambda file: file.modified_at,
+        reverse=True,
+    )
+    found = {file.location for file in files if file.modified_at >= since}
+    for file in files[len(found) :][:_MOST_UNCERTAIN]:
+        found.add(file.location)
+        if file.location in committed:
+            break
+    return found

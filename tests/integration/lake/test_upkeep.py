@@ -1,6 +1,7 @@
 """Upkeep: rows, claims and readers stay as they are, whatever is compacted, forgotten, removed."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -368,6 +369,27 @@ def test_a_head_of_a_moment_ago_stays_whole_however_old_its_files_are(
     lake.upkeep.orphans(kept, hours=1, delete=True)
     assert read(events, location) == before
     assert [file for file in orphans(lake, pin) if file.endswith(".parquet")], "an hour later"
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_head_that_was_old_an_hour_ago_is_told_from_commits_that_never_came(
+    lake: Lake, events: Contract, pin: Pin, write: Write, read: Callable[..., Found], *, killed: int
+) -> None:
+    pinned = lake._tables.load(events).current_snapshot().manifest_list
+    land(lake, events, write, 30)
+    location = lake.head(events).metadata_location
+    before = read(events, location)
+    for file in stored(lake):
+        written = Path(file).stat().st_mtime - 7200
+        os.utime(file, (written, written))
+    if killed:
+        never = Path(pinned).with_name("snap-1-0-never.avro")
+        never.write_bytes(Path(pinned).read_bytes())
+        os.utime(never, (time.time() - 7100, time.time() - 7100))
+    lake.upkeep.compact({EVENTS: COMMITS + 1})
+    lake.upkeep.expire(lake.upkeep.kept(), keep=1, hours=0)
+    lake.upkeep.orphans(lake.upkeep.kept(), hours=1, delete=True)
+    assert read(events, location) == before
 
 
 def test_what_no_pin_needs_any_more_goes(
