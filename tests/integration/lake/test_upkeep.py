@@ -213,16 +213,32 @@ def test_own_tables_are_compacted_and_know_their_keys(lake: Lake, pin: Pin) -> N
     assert lake.check_ops_files() == []
 
 
+def lose_a_row(rows: pa.Table) -> pa.Table:
+    return pa.concat_tables([rows.slice(1), rows.slice(1, 1)])
+
+
+def fill_a_struct(rows: pa.Table) -> pa.Table:
+    place = rows.schema.get_field_index("click")
+    field = rows.schema.field(place)
+    filled = [value or dict.fromkeys(field.type.names) for value in rows["click"].to_pylist()]
+    return rows.set_column(place, field, pa.chunked_array([pa.array(filled, field.type)]))
+
+
+@pytest.mark.parametrize("damage", [lose_a_row, fill_a_struct])
 def test_rows_that_were_written_wrong_are_not_committed(
-    lake: Lake, events: Contract, pin: Pin, monkeypatch: pytest.MonkeyPatch
+    lake: Lake,
+    events: Contract,
+    pin: Pin,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[pa.Table], pa.Table],
 ) -> None:
     before, location = stored(lake), lake.head(events).metadata_location
     write_parquet = compaction.write_parquet
 
-    def lose_a_row(rows: pa.Table, *arguments: Any) -> tuple[str, int]:
-        return write_parquet(pa.concat_tables([rows.slice(1), rows.slice(1, 1)]), *arguments)
+    def write_wrong(rows: pa.Table, *arguments: Any) -> tuple[str, int]:
+        return write_parquet(damage(rows), *arguments)
 
-    monkeypatch.setattr(compaction, "write_parquet", lose_a_row)
+    monkeypatch.setattr(compaction, "write_parquet", write_wrong)
     with pytest.raises(AdxError, match=r"ad_events\.events: 6 files .* nothing was changed"):
         compact(lake, pin)
     assert lake.head(events).metadata_location == location
