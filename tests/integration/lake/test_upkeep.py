@@ -143,11 +143,13 @@ def test_a_window_after_a_compaction_holds_the_rows_that_it_held(
 
 
 def test_rows_stand_in_the_order_of_their_commits(lake: Lake, events: Contract, pin: Pin) -> None:
+    names = ["_ingest_seq", "_kafka_topic_id", "_kafka_partition", "_kafka_offset"]
     compact(lake, pin)
     for file in compaction.data_files(lake._tables.load(events)):
-        rows = pq.read_table(file.file_path, columns=["_ingest_seq", "_kafka_offset"]).to_pylist()
-        order = [(row["_ingest_seq"], row["_kafka_offset"]) for row in rows]
+        rows = pq.read_table(file.file_path, columns=names).to_pylist()
+        order = [tuple(row[name] for name in names) for row in rows]
         assert order == sorted(order)
+        assert {seq for seq, *_ in order} == set(range(1, COMMITS + 1))
 
 
 def test_a_compacted_file_tells_no_more_of_persons_than_the_files_before(
