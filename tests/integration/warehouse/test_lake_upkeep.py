@@ -67,11 +67,6 @@ def test_readers_of_kept_builds_read_the_same_after_upkeep(built, settings):
     assert rows_of(settings, store.published()) == second
 
 
-def test_what_is_not_published_is_not_compacted(built, settings):
-    done = all_of_it(settings)[TABLE]
-    assert (done.files_before, done.files_after, done.rows) == (COMMITS + 1, 2, COMMITS)
-
-
 def test_a_build_after_upkeep_is_what_it_would_have_been(built, settings):
     build(settings)
     publish(settings)
@@ -156,7 +151,7 @@ def test_dagster_draws_what_upkeep_did(built, settings):
     assert facts[BACKUP]["is_new"] is True
 
 
-def test_dagster_removes_orphans_only_where_it_is_told_to(built, settings, monkeypatch):
+def test_dagster_removes_orphans_only_where_it_is_told_to(settings, monkeypatch):
     asked = []
     monkeypatch.setattr(lake_upkeep, "orphans", lambda *_, delete, **__: asked.append(delete) or [])
     ask = {"ops": {"upkeep__orphans": {"config": {"delete": True}}}}
