@@ -1,6 +1,7 @@
 """Upkeep: rows, claims and readers stay as they are, whatever is compacted, forgotten, removed."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,16 @@ import pytest
 
 from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake import BatchClaim, DataFile, Lake, Pin, StreamClaim, fence
+from ingestion.lake import (
+    BatchClaim,
+    DataFile,
+    Lake,
+    Pin,
+    StreamClaim,
+    fence,
+    raw_tables,
+    write_data_files,
+)
 from ingestion.lake.columns import personal_columns
 from ingestion.lake.duckdb import connect
 from ingestion.lake.pointers import pointers
@@ -39,12 +49,47 @@ def land(lake: Lake, contract: Contract, write: Write, count: int) -> None:
     lake.commit_files(contract, files, claim, expected_seq=seq)
 
 
+@pytest.fixture(scope="module")
+def landed(
+    tmp_path_factory: pytest.TempPathFactory,
+    events: Contract,
+    clicks: Contract,
+    rates: Contract,
+    make_rows: MakeRows,
+) -> tuple[Path, Path]:
+    """A home with a pinned lake of some commits, each of three dates and failed rows; its copy."""
+    folder = tmp_path_factory.mktemp("upkeep")
+    home, copy = folder / "home", folder / "copy"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_tables, "all_contracts", lambda: (events, clicks, rates))
+        lake = Lake.open(Settings(home=home))
+        lake.ensure_tables()
+
+        def write(contract: Contract, count: int, *, seq: int, start: int) -> list[DataFile]:
+            rows = make_rows(contract, count, seq=seq, start=start)
+            return write_data_files(rows, contract, lake.location(contract))
+
+        for _ in range(COMMITS):
+            land(lake, events, write, 30)
+        lake.pin()
+    shutil.copytree(home, copy)
+    return home, copy
+
+
 @pytest.fixture
-def pin(lake: Lake, events: Contract, write: Write) -> Pin:
-    """A pin of some commits, each of three dates and failed rows."""
-    for _ in range(COMMITS):
-        land(lake, events, write, 30)
-    return lake.pin()
+def settings(landed: tuple[Path, Path]) -> Settings:
+    """That home as it was: landing anew would be most of what these tests cost."""
+    home, copy = landed
+    shutil.rmtree(home)
+    shutil.copytree(copy, home)
+    return Settings(home=home)
+
+
+@pytest.fixture
+def pin(lake: Lake) -> Pin:
+    """The pin of what was landed."""
+    (logged,) = lake.pins()
+    return logged
 
 
 Found = tuple[int, int, int]
