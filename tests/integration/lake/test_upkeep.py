@@ -360,6 +360,31 @@ def test_a_reader_of_a_pin_reads_the_same_during_and_after_all_of_it(
     assert read(events, lake.head(events).metadata_location)[0] == COMMITS * 30 + 3
 
 
+def test_a_pin_is_enough_to_keep_what_everybody_else_has_forgotten(
+    lake: Lake,
+    events: Contract,
+    pin: Pin,
+    write: Write,
+    *,
+    read: Callable[..., Found],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Commits forget snapshots and pointers by themselves, whatever is pinned."""
+    monkeypatch.setattr(fence, "_MOST_SNAPSHOTS", 3)
+    monkeypatch.setattr(fence, "_KEPT_SNAPSHOTS", 1)
+    monkeypatch.setattr("ingestion.lake.pointers.KEPT", 2)
+    location = pin.tables[EVENTS].metadata_location
+    before = read(events, location)
+    compact(lake, pin)
+    for _ in range(3):
+        land(lake, events, write, 1)
+    left = {item.snapshot_id for item in lake._tables.load(events).snapshots()}
+    assert pin.tables[EVENTS].snapshot_id not in left
+    assert orphans(lake, pin, delete=True)
+    assert read(events, location) == before
+    assert lake.check_files(events, location) == []
+
+
 def test_expiry_keeps_what_is_pinned_the_newest_and_the_young(
     lake: Lake, events: Contract, pin: Pin, write: Write
 ) -> None:
