@@ -85,20 +85,17 @@ def test_before_the_first_publish_nothing_is_compacted(world, settings):
     assert not done[TABLE].is_done
 
 
-def test_upkeep_waits_for_a_build(built, settings):
-    with open_session(settings):
-        for work in (lake_upkeep.expire, lake_upkeep.orphans):
-            with pytest.raises(AdxError, match="is being written by `adx build`") as caught:
-                work(settings)
-            assert caught.value.exit_code == ExitCode.BUSY
-
-
-def test_the_views_of_a_build_say_what_it_reads(built, settings):
+def test_the_views_of_a_build_say_what_it_reads_and_upkeep_waits_for_a_build(built, settings):
     held = lake_upkeep.readers(settings)
     assert held.pins == {1}
     pin = Lake.open(settings).pins()[0]
     assert pin.tables[TABLE].metadata_location in held.metadata_files
     assert any("/ops/run_ledger/" in file for file in held.metadata_files)
+    with open_session(settings):
+        for work in (lake_upkeep.expire, lake_upkeep.orphans):
+            with pytest.raises(AdxError, match="is being written by `adx build`") as caught:
+                work(settings)
+            assert caught.value.exit_code == ExitCode.BUSY
 
 
 def test_commands_say_what_they_do(built, settings):
