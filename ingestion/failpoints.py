@@ -14,6 +14,10 @@ Names, in the order in which a run passes them:
   `lake.after_swap` (committed, the pointer is not written), `lake.after_pointer`,
   `lake.before_register` (a batch is committed, its files are not in `ops.file_registry`);
 - pins: `pin.before_commit`, `pin.after_commit`;
+- upkeep of the lake: `compact.after_file` (one file is written, others are not),
+  `compact.before_commit` (all are written), `expire.after_table` (one table is done, others are
+  not), `orphans.after_file` (one file is removed, others are not), `recover.after_table` (the
+  catalog knows one table, others not yet);
 - an upgrade: `upgrade.after_table` (one table is upgraded, others are not);
 - a build: `build.after_copy`, `build.after_dbt`, `build.before_accept`, `build.after_accept`,
   `publish.before_swap`, `publish.after_swap`;

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
         retry_seconds: Pause before a landing is tried again because a system was away or another
             process was at work; doubled each time.
         first_event_date: The first date that Dagster offers to build again.
+        delete_orphans: Let the daily upkeep remove files of the lake that nothing reaches; it finds
+            them in any case.
         dagster_autostart: Start Dagster's schedules and sensors with it; otherwise each waits until
             somebody switches it on.
         alert_urls: Where alerts go, as apprise writes it (`mailto://`, `slack://`, ...), separated
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     keep_loaded_files: bool = False
     retry_seconds: float = Field(default=10.0, ge=0)
     first_event_date: date = date(2026, 1, 1)
+    delete_orphans: bool = False
     dagster_autostart: bool = False
     alert_urls: SecretStr = SecretStr("")
     duckdb_threads: int = Field(default=2, ge=1)

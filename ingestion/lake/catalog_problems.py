@@ -25,8 +25,8 @@ def lost_catalog(settings: Settings, message: str) -> AdxError:
     return AdxError(
         message,
         remedy=(
-            f"{first} `python -m ingestion.lake recover`: it rebuilds "
-            "the catalog from the pointers that each commit left."
+            f"{first} `adx lake rebuild`: it recovers the catalog from the pointers that each "
+            "commit left."
         ),
         exit_code=ExitCode.UNAVAILABLE,
     )

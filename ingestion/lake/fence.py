@@ -9,12 +9,15 @@ table is loaded again and asked whether the commit is in; nothing is repeated bl
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.manifest import DataFile as ManifestFile
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import ExpireSnapshots
@@ -22,6 +25,7 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.lake.files import DataFile
+from ingestion.lake.locks import committing
 from ingestion.lake.manifest import manifest_entries
 from ingestion.lake.pointers import write_pointer
 from ingestion.lake.schema import AddColumns
@@ -57,14 +61,27 @@ class Append(Generic[Outcome]):
     """The next try writes its own files, so those of a try that lost are garbage."""
     columns: Sequence[AddColumns] = ()
     """Each adds columns to the table in the same commit, the later ones also to those before."""
+    replaced: Sequence[ManifestFile] = ()
+    """Files of the table whose rows are those of `files`, which take their place."""
+    forgotten: Collection[int] = ()
+    """Snapshots that the newest metadata shall not list any more."""
+    summary: Mapping[str, str] = field(default_factory=dict)
+    """What the snapshot says of itself."""
 
 
 class Fence:
-    """Commits to tables of one catalog."""
+    """Commits to tables of one catalog.
 
-    def __init__(self, root: str, catalog: Catalog) -> None:
+    Args:
+        root: Where the lake's files are.
+        catalog: Its catalog.
+        folder: What of the lake is on this machine.
+    """
+
+    def __init__(self, root: str, catalog: Catalog, folder: Path) -> None:
         self._root = root
         self._catalog = catalog
+        self._folder = folder
 
     def commit(
         self,
@@ -82,6 +99,14 @@ class Fence:
         Raises:
             AdxError: The table was too busy for two minutes.
         """
+        with committing(self._folder):
+            return self._commit(identifier, plan)
+
+    def _commit(
+        self,
+        identifier: tuple[str, str],
+        plan: Callable[[Table], Append[Outcome] | Outcome],
+    ) -> Outcome:
         commit_id = uuid.uuid4().hex
         deadline = time.monotonic() + _PATIENCE_SECONDS
         tries = 0
@@ -134,13 +159,26 @@ def _commit(table: Table, append: Append[Any], commit_id: str) -> None:
         for add_columns in append.columns:
             with transaction.update_schema() as update_schema:
                 add_columns(update_schema)
-        summary = {COMMIT_ID: commit_id}
-        update = transaction.update_snapshot(snapshot_properties=summary).merge_append()
-        with update as snapshot:
+        summary = {**append.summary, COMMIT_ID: commit_id}
+        update = transaction.update_snapshot(snapshot_properties=summary)
+        with update.overwrite() if append.replaced else update.merge_append() as snapshot:
             for data_file in data_files:
                 snapshot.append_data_file(data_file)
+            for replaced in append.replaced:
+                snapshot.delete_data_file(replaced)
+            if append.replaced and not table.spec().fields:
+                # pyiceberg looks for the files in manifests of their partitions, and finds none
+                # in a table that has no partitions
+                snapshot.delete_by_predicate(AlwaysTrue())
         transaction.set_properties(dict(append.properties))
-        known = sorted(table.snapshots(), key=lambda item: item.sequence_number or 0)
-        if len(known) >= _MOST_SNAPSHOTS:
-            forgotten = [item.snapshot_id for item in known[:-_KEPT_SNAPSHOTS]]
-            ExpireSnapshots(transaction).by_ids(forgotten).commit()
+        forgotten = append.forgotten or _too_many(table)
+        if forgotten:
+            ExpireSnapshots(transaction).by_ids(list(forgotten)).commit()
+
+
+def _too_many(table: Table) -> list[int]:
+    """Snapshots that a commit forgets because there are so many; none while there are few."""
+    known = sorted(table.snapshots(), key=lambda item: item.sequence_number or 0)
+    if len(known) < _MOST_SNAPSHOTS:
+        return []
+    return [item.snapshot_id for item in known[:-_KEPT_SNAPSHOTS]]

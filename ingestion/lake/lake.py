@@ -24,6 +24,7 @@ from ingestion.lake.pins import OPS, Pin, Window
 from ingestion.lake.pointers import has_pointers
 from ingestion.lake.raw_tables import RawTables, StreamPosition, TableHead
 from ingestion.lake.registry import FileRegistry
+from ingestion.lake.upkeep.lake_upkeep import Upkeep
 from ingestion.lake.versions import TableUpgrade, upgrade_tables
 from ingestion.settings import Settings
 
@@ -35,12 +36,13 @@ class Lake:
         self.folder = settings.lake
         self._settings = settings
         self._catalog = catalog
-        fence = Fence(settings.lake_root, catalog)
+        fence = Fence(settings.lake_root, catalog, settings.lake)
         self._fence = fence
         self._tables = RawTables(settings, catalog)
         self._ops = OpsStore(settings, catalog, fence)
         self._commits = Commits(self._tables, fence, FileRegistry(self._ops))
         self._pinning = Pinning(settings, self._tables, self._ops, fence)
+        self.upkeep = Upkeep(settings, catalog, fence, self._tables, self._pinning)
 
     @classmethod
     def open(cls, settings: Settings) -> "Lake":

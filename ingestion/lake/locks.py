@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.durable import make_folder
@@ -38,3 +39,42 @@ def process_lock(folder: Path, name: str) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+@contextmanager
+def committing(folder: Path) -> Iterator[None]:
+    """Say to `no_commits` that a commit is under way; any number of processes may say so at once.
+
+    Args:
+        folder: Folder of the lake.
+    """
+    with _commits(folder) as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def no_commits(folder: Path) -> Iterator[None]:
+    """Keep every commit of this machine waiting while the body runs.
+
+    Args:
+        folder: Folder of the lake.
+
+    Raises:
+        AdxError: A commit is under way.
+    """
+    with _commits(folder) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AdxError(
+                f"Another process is committing to the lake in {folder}.",
+                remedy="Wait until it is done or stop it, then run it again.",
+                exit_code=ExitCode.BUSY,
+            ) from None
+        yield
+
+
+def _commits(folder: Path) -> TextIO:
+    make_folder(folder / "locks")
+    return (folder / "locks" / "commits.lock").open("a+")

@@ -70,6 +70,7 @@ def manifest_entries(
             key_metadata=None,
             **statistics.to_serialized_dict(),
         )
+        entry.spec_id = metadata.default_spec_id  # as an entry has that was read from a manifest
         _check(table, entry, file, ingest_seq)
         entries.append(entry)
     return entries
@@ -82,23 +83,23 @@ def _footer(location: str) -> tuple[pq.FileMetaData, int]:
 
 
 def _check(table: Table, entry: ManifestFile, file: DataFile, ingest_seq: int | None) -> None:
-    day = _iso_date(entry.partition[0]) if table.spec().fields else None
+    day = iso_date(entry.partition[0]) if table.spec().fields else None
     found = (entry.record_count, entry.file_size_in_bytes, day)
     if found != (file.rows, file.bytes, file.partition_date):
         raise ValueError(f"{file.path} holds {found}, its descriptor says otherwise: {file}")
     if ingest_seq is None:
         return
     field_id = table.schema().find_field("_ingest_seq").field_id
-    bounds = {_number(entry.lower_bounds[field_id]), _number(entry.upper_bounds[field_id])}
+    bounds = {long_bound(entry.lower_bounds[field_id]), long_bound(entry.upper_bounds[field_id])}
     if bounds != {ingest_seq}:
         raise ValueError(f"{file.path} carries _ingest_seq {sorted(bounds)}, not {ingest_seq}")
 
 
-def _number(bound: bytes) -> int:
+def long_bound(bound: bytes) -> int:
     """A long as Iceberg keeps it in a bound."""
     return int.from_bytes(bound, "little", signed=True)
 
 
-def _iso_date(days: Any) -> str | None:
+def iso_date(days: Any) -> str | None:
     """ISO date of a partition value, which Iceberg keeps as days since 1970."""
     return None if days is None else (_EPOCH + timedelta(days=days)).isoformat()

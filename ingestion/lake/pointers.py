@@ -44,6 +44,21 @@ def _file(root: str, table: str, sequence_number: int) -> str:
     return join(_folder(root, table), f"{sequence_number:012d}.json")
 
 
+def pointer_of(table: Table) -> Pointer:
+    """Where a table stands."""
+    snapshot = table.current_snapshot()
+    location = table.metadata_location
+    metadata = storage_of(location).read(location)
+    return Pointer(
+        table=".".join(table.name()),
+        sequence_number=table.metadata.last_sequence_number,
+        ingest_seq=int(table.properties.get(SEQ, "0")),
+        snapshot_id=snapshot.snapshot_id if snapshot is not None else None,
+        metadata_location=location,
+        metadata_sha256=hashlib.sha256(metadata).hexdigest(),
+    )
+
+
 def write_pointer(root: str, table: Table) -> None:
     """Note where a table stands; a note that is there already stays as it is.
 
@@ -57,17 +72,7 @@ def write_pointer(root: str, table: Table) -> None:
     storage = storage_of(root)
     if storage.exists(file):
         return
-    snapshot = table.current_snapshot()
-    location = table.metadata_location
-    metadata = storage_of(location).read(location)
-    pointer = Pointer(
-        table=name,
-        sequence_number=number,
-        ingest_seq=int(table.properties.get(SEQ, "0")),
-        snapshot_id=snapshot.snapshot_id if snapshot is not None else None,
-        metadata_location=location,
-        metadata_sha256=hashlib.sha256(metadata).hexdigest(),
-    )
+    pointer = pointer_of(table)
     storage.write_if_absent(file, json.dumps(asdict(pointer), indent=1).encode())
     if number >= KEPT:
         storage.delete(_file(root, name, number - KEPT))
@@ -94,6 +99,30 @@ def _names(root: str, table: str) -> list[str]:
     return [name for name in storage_of(root).names(_folder(root, table)) if name[0].isdigit()]
 
 
+def pointers(root: str, table: str) -> list[Pointer]:
+    """All pointers of a table, the newest last.
+
+    Args:
+        root: Where the lake is.
+        table: `<namespace>.<table>`.
+    """
+    return [_read(root, table, name) for name in _names(root, table)]
+
+
+def forget_pointers(root: str, table: Table) -> int:
+    """Remove the pointers of commits that the table has forgotten; the newest always stays.
+
+    Returns:
+        How many were removed.
+    """
+    name = ".".join(table.name())
+    known = {snapshot.sequence_number for snapshot in table.snapshots()}
+    old = [file for file in _names(root, name)[:-1] if int(Path(file).stem) not in known]
+    for file in old:
+        storage_of(root).delete(join(_folder(root, name), file))
+    return len(old)
+
+
 def newest_pointers(root: str) -> list[Pointer]:
     """The newest pointer of each table, for a catalog that was lost."""
     storage = storage_of(root)
@@ -101,7 +130,10 @@ def newest_pointers(root: str) -> list[Pointer]:
     for table in storage.names(join(root, "pointers")):
         names = _names(root, table)
         if names:
-            content = storage.read(join(_folder(root, table), names[-1]))
-            values: dict[str, Any] = json.loads(content)
-            newest.append(Pointer(**values))
+            newest.append(_read(root, table, names[-1]))
     return newest
+
+
+def _read(root: str, table: str, name: str) -> Pointer:
+    values: dict[str, Any] = json.loads(storage_of(root).read(join(_folder(root, table), name)))
+    return Pointer(**values)

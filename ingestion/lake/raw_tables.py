@@ -95,6 +95,11 @@ class RawTables:
             columns=[partial(add_columns, contract=version) for version in later],
         )
 
+    @staticmethod
+    def contracts() -> tuple[Contract, ...]:
+        """The contracts of the tables."""
+        return tuple(all_contracts())
+
     def load(self, contract: Contract) -> Table:
         """The table as it is now.
 

@@ -1,11 +1,13 @@
 """Rebuilds a lost catalog from the pointers that each commit left beside the lake."""
 
 import hashlib
+from collections.abc import Sequence
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
 from ingestion.lake.catalog import open_catalog
 from ingestion.lake.catalog_problems import CATALOG_FILE, lake_errors
 from ingestion.lake.pointers import Pointer, newest_pointers
@@ -26,30 +28,51 @@ def recover_catalog(settings: Settings) -> list[Pointer]:
         AdxError: The catalog is whole, there is no pointer, or a metadata file is damaged.
     """
     with lake_errors(settings):
-        if settings.catalog_type == "sqlite" and (settings.lake / CATALOG_FILE).exists():
-            raise AdxError(
-                f"The lake in {settings.lake} has a catalog.",
-                remedy=f"Move {CATALOG_FILE}* away first if it is damaged.",
-                exit_code=ExitCode.USAGE,
-            )
         pointers = newest_pointers(settings.lake_root)
         if not pointers:
+            _demand_no_catalog(settings)
             raise AdxError(
                 f"The lake in {settings.lake_root} has no pointers to recover from.",
                 remedy="Check ADX_HOME and ADX_LAKE_URL; an empty lake needs no recovery.",
                 exit_code=ExitCode.CONFIGURATION,
             )
-        for pointer in pointers:
-            _check(pointer)
-        catalog = open_catalog(settings, recover=True)
-        taken = [pointer for pointer in pointers if _register(catalog, pointer)]
-        if not taken:
-            raise AdxError(
-                f"The catalog at {settings.catalog_url} knows all that the pointers say.",
-                remedy="Nothing is to be recovered; check ADX_CATALOG_URL if this is a surprise.",
-                exit_code=ExitCode.USAGE,
-            )
-        return taken
+        return register_tables(settings, pointers)
+
+
+def register_tables(settings: Settings, pointers: Sequence[Pointer]) -> list[Pointer]:
+    """Let the catalog know tables at least as far as pointers do; it never goes back.
+
+    Returns:
+        The pointers that were taken.
+
+    Raises:
+        AdxError: As `recover_catalog`.
+    """
+    _demand_no_catalog(settings)
+    for pointer in pointers:
+        _check(pointer)
+    catalog = open_catalog(settings, recover=True)
+    taken = []
+    for pointer in pointers:
+        if _register(catalog, pointer):
+            taken.append(pointer)
+        failpoint("recover.after_table")
+    if not taken:
+        raise AdxError(
+            f"The catalog at {settings.catalog_url} knows all that the pointers say.",
+            remedy="Nothing is to be recovered; check ADX_CATALOG_URL if this is a surprise.",
+            exit_code=ExitCode.USAGE,
+        )
+    return taken
+
+
+def _demand_no_catalog(settings: Settings) -> None:
+    if settings.catalog_type == "sqlite" and (settings.lake / CATALOG_FILE).exists():
+        raise AdxError(
+            f"The lake in {settings.lake} has a catalog.",
+            remedy=f"Move {CATALOG_FILE}* away first if it is damaged.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def _check(pointer: Pointer) -> None:

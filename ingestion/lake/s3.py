@@ -28,7 +28,7 @@ from ingestion.lake.s3_environment import (
     service,
     unreachable,
 )
-from ingestion.lake.storage import S3_SCHEME, Found, Item, side_by_side
+from ingestion.lake.storage import S3_SCHEME, Found, Item, StoredFile, side_by_side
 
 _MISSING: Final = {"NoSuchKey", "404"}
 _DENIED: Final = {
@@ -173,6 +173,18 @@ class S3Storage:
                 found |= {item["Key"] for item in page.get("Contents", ())}
                 found |= {item["Prefix"] for item in page.get("CommonPrefixes", ())}
         return sorted({name.removeprefix(prefix).rstrip("/") for name in found} - {""})
+
+    def files(self, folder: str) -> Iterator[StoredFile]:
+        """See `Storage.files`."""
+        bucket, key = _parts(folder)
+        with _told(folder):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{key.rstrip('/')}/"
+            )
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    location = f"{S3_SCHEME}{bucket}/{item['Key']}"
+                    yield StoredFile(location, int(item["Size"]), item["LastModified"])
 
     def delete(self, location: str) -> None:
         """See `Storage.delete`."""

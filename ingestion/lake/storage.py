@@ -8,7 +8,10 @@ A location says by itself which of the two it is: a plain path, or `s3://<bucket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, Protocol, TypeVar
 
 import pyarrow as pa
@@ -20,6 +23,21 @@ S3_SCHEME: Final = "s3://"
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that is there.
+
+    Attributes:
+        location: Its full location.
+        bytes: Its size.
+        modified_at: When it was written, UTC, by the clock of the storage.
+    """
+
+    location: str
+    bytes: int
+    modified_at: datetime
 
 
 class Storage(Protocol):
@@ -58,6 +76,9 @@ class Storage(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Names of the files and folders right below a folder, ascending; none if it is missing."""
+
+    def files(self, folder: str) -> Iterator[StoredFile]:
+        """Every file below a folder, however deep, in no order; none if it is missing."""
 
     def delete(self, location: str) -> None:
         """Remove a file, if it is there."""
@@ -104,6 +125,16 @@ class LocalFolder:
         with suppress(FileNotFoundError):
             return sorted(path.name for path in local_path(folder).iterdir())
         return []
+
+    def files(self, folder: str) -> Iterator[StoredFile]:
+        """See `Storage.files`."""
+        for path in local_path(folder).rglob("*"):
+            # a file under its temporary name may be gone by now
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                if S_ISREG(found.st_mode):
+                    modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+                    yield StoredFile(str(path), found.st_size, modified_at)
 
     def delete(self, location: str) -> None:
         """See `Storage.delete`."""

@@ -13,6 +13,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from ingestion.settings import Settings
 from orchestration.defs.dates import EVENT_DATES
+from orchestration.defs.lake_upkeep import LAKE_UPKEEP
 from orchestration.defs.upkeep import LAKE_SIZE, OLD_BUILDS
 from orchestration.defs.warehouse import PUBLISHED, RECONCILED, VERIFIED
 from orchestration.lib.translator import PIN
@@ -67,7 +68,7 @@ TIMETABLES = (
         "upkeep_daily_schedule",
         UPKEEP_JOB,
         "30 3 * * *",
-        "Reconciles the whole chain, removes old builds, measures the lake.",
+        "Reconciles the whole chain, removes old builds, measures and compacts the lake.",
     ),
 )
 
@@ -89,7 +90,7 @@ def jobs(raw: list[dg.AssetKey], models: list[dg.AssetKey]) -> list[UnresolvedAs
     landing = dg.AssetSelection.assets(*raw)
     warehouse = dg.AssetSelection.assets(PIN, *models, PUBLISHED, VERIFIED)
     reconciled = dg.AssetSelection.checks(dg.AssetCheckKey(PUBLISHED, RECONCILED))
-    upkeep = dg.AssetSelection.assets(LAKE_SIZE, OLD_BUILDS)
+    upkeep = dg.AssetSelection.assets(LAKE_SIZE, OLD_BUILDS, *LAKE_UPKEEP)
     return [
         _job(
             PLATFORM_JOB,
@@ -107,8 +108,9 @@ def jobs(raw: list[dg.AssetKey], models: list[dg.AssetKey]) -> list[UnresolvedAs
         _job(
             UPKEEP_JOB,
             upkeep | reconciled,
-            60,
-            "Reconcile the whole chain, remove old builds, measure the lake.",
+            120,
+            "Reconcile the whole chain, remove old builds; measure the lake, compact it, forget "
+            "old snapshots, find orphans, save its catalog.",
         ),
         _job(
             BACKFILL_JOB,
