@@ -1,7 +1,8 @@
 """Makes the pinned lake readable in a DuckDB file: views over exact metadata files.
 
 - `raw_<source>.<table>`: the good rows of a raw table as of the pin.
-- `ops.pins`, `ops.run_ledger`, `ops.file_registry`: what the platform remembers, as of now.
+- `ops.pins`, `ops.run_ledger`, `ops.file_registry`, `ops.failed_outcomes`: what the platform
+  remembers, as of now.
 - `ops.billing_periods`, `ops.frozen_lines`: what finance closed, as of the pin.
 - `ops.failed_events`: the failed rows of all raw tables, as of the pin.
 - `ops.source_loads`: a table, rows read, loaded and failed per raw table and commit. It travels
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 import duckdb
 
 from ingestion.contracts import Contract, all_contracts
+from ingestion.failed.records import position_sql
 from ingestion.lake.duckdb import ops_relation_sql, relation_sql
 
 SOURCE_LOADS = """
@@ -28,13 +30,6 @@ create table if not exists ops.source_loads (
     primary key (source, table_name, ingest_seq)
 )
 """
-
-
-def position_sql(contract: Contract) -> str:
-    """Where a record stood in its source, as one text."""
-    if contract.carrier == "kafka":
-        return "_kafka_topic_id || '/' || _kafka_partition || '/' || _kafka_offset"
-    return "_source_file || ':' || _source_line"
 
 
 def _failed_rows(contract: Contract, metadata_location: str) -> str:
