@@ -1,7 +1,7 @@
 """Dead letters, and the way back: failed rows of the lake, listed, mended and landed again."""
 
+from ingestion.failed.decisions import Outcome, Tally, discard, outcomes, replay
 from ingestion.failed.records import FailedRecord, failed_records, payload_of
-from ingestion.failed.replay import Outcome, Tally, discard, outcomes, replay
 from ingestion.failed.rules import Rules, parse_rules, read_rules
 
 __all__ = [

@@ -177,7 +177,7 @@ FAILED_OUTCOMES: Final = OpsTable(
 """One row a failed row and attempt at it. outcome is `replayed` (landed by the commit ingest_seq,
 under its own position), `failed_again` (reason, field and message say why) or `discarded` (message
 says why). A failed row is open until it is replayed or discarded. The rows are written after the
-commit of the raw table that decided them (`ingestion.failed.replay`)."""
+commit of the raw table that decided them (`ingestion.failed.decisions`)."""
 
 OPS_TABLES: Final = {
     table.name: table

@@ -133,7 +133,7 @@ def replay_failed(
     reason: str | None = None,
     dry_run: bool = False,
 ) -> Tally:
-    """Replay, and write down in the ledger that it was done; see `ingestion.failed.replay`."""
+    """Replay, and write down in the ledger that it was done; see `ingestion.failed.decisions`."""
     started_at = datetime.now(UTC)
     known = read_rules(rules)
     tally = replay(settings, known, table=table, reason=reason, dry_run=dry_run)
@@ -150,7 +150,7 @@ def discard_failed(
     table: str | None = None,
     reason: str | None = None,
 ) -> Tally:
-    """Discard, and write down in the ledger that it was done; see `ingestion.failed.replay`."""
+    """Discard, and write down in the ledger that it was done; see `ingestion.failed.decisions`."""
     started_at = datetime.now(UTC)
     tally = discard(settings, why, ids=ids, table=table, reason=reason)
     if tally.commits:

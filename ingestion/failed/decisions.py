@@ -232,18 +232,15 @@ class _Run(ABC):
             decided = self.decide(chosen, tokens)
             for outcome in decided.outcomes:
                 outcome["attempt"] = attempts.get(outcome["failed_id"], 0) + 1
-            if not dry_run:
-                try:
-                    self._commit(head, decided)
-                except StalePlan as error:
-                    tries += 1
-                    if tries < _TRIES:
-                        continue
+            if not dry_run and decided.outcomes and not self._commit(head, decided):
+                tries += 1
+                if tries == _TRIES:
                     raise AdxError(
                         f"Others decide about failed records of {self._contract.name} too.",
                         remedy="Try again when they are done.",
                         exit_code=ExitCode.BUSY,
-                    ) from error
+                    )
+                continue
             seen |= {record.failed_id for record in chosen}
             self._count(chosen, decided)
 
@@ -263,21 +260,27 @@ class _Run(ABC):
                     break
         return {name: row["attempt"] for name, row in last.items()}, found
 
-    def _commit(self, head: TableHead, decided: _Decided) -> None:
-        if not decided.outcomes:
-            return
-        tried = sorted(f"{row['failed_id']}|{row['attempt']}" for row in decided.outcomes)
-        load_id = f"{PIPELINE}-{hashlib.sha256(' '.join(tried).encode()).hexdigest()[:16]}"
+    def _commit(self, head: TableHead, decided: _Decided) -> bool:
+        """Commit what was decided on a head; false if somebody else has decided since."""
+        names = ("failed_id", "attempt", "outcome", "rules_sha256", "message")
+        said = repr([[row[name] for name in names] for row in decided.outcomes])
+        load_id = f"{PIPELINE}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
         claimed = [
             {**row, "load_id": load_id, "decided_at": row["decided_at"].isoformat()}
             for row in decided.outcomes
         ]
         state = head.claims.batch.get(PIPELINE, BatchState())
         claim = BatchClaim(PIPELINE, load_id, {"outcomes": claimed}, follows=state.last_load_id)
-        self._lake.commit_rows(self._contract, decided.rows, claim)
+        try:
+            result = self._lake.commit_rows(self._contract, decided.rows, claim)
+        except StalePlan:
+            return False
+        if result.status == "already":
+            return False
         self._tally.commits += 1
         failpoint("failed.before_outcomes")
         self._settle(self._lake.head(self._contract))
+        return True
 
     def _settle(self, head: TableHead) -> None:
         """Write down what the newest commit of `replay` decided, if that is not done."""
