@@ -39,7 +39,10 @@ from ingestion.settings import Settings
 
 PIPELINE: Final = "replay"
 _RECORDS: Final = 500
-"""Failed rows a commit decides about; its claim, which lists them, has about 200 KB."""
+"""Failed rows a commit decides about; its claim, which lists them, has about 100 KB."""
+_COMMON: Final = ("source", "table_name", "contract_version", "rules_sha256", "decided_at")
+"""What all outcomes of a commit share."""
+_WHY: Final = ("reason", "field", "message")
 _TRIES: Final = 5
 
 Outcome = dict[str, Any]
@@ -216,7 +219,22 @@ class _Run(ABC):
         """What becomes of some of them."""
 
     def run(self, *, dry_run: bool = False) -> None:
-        """Decide about all rows that are open when each commit begins."""
+        """Decide about all rows that are open when each commit begins.
+
+        Raises:
+            AdxError: Another process writes the table (exit code BUSY). The fence would keep the
+                two apart, but a stream that is refused twice in a row ends.
+        """
+        if dry_run:
+            self._decide_all(dry_run=True)
+            return
+        head = self._lake.head(self._contract)
+        self._settle(head)
+        if self._open_rows(head, set())[1]:
+            with self._lake.writer_lock(self._contract):
+                self._decide_all(dry_run=False)
+
+    def _decide_all(self, *, dry_run: bool) -> None:
         seen: set[str] = set()
         tries = 0
         while True:
@@ -265,12 +283,16 @@ class _Run(ABC):
         names = ("failed_id", "attempt", "outcome", "rules_sha256", "message")
         said = repr([[row[name] for name in names] for row in decided.outcomes])
         load_id = f"{PIPELINE}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
-        claimed = [
-            {**row, "load_id": load_id, "decided_at": row["decided_at"].isoformat()}
+        common = {name: decided.outcomes[0][name] for name in _COMMON}
+        common |= {"load_id": load_id, "decided_at": common["decided_at"].isoformat()}
+        own = [
+            {name: value for name, value in row.items() if value is not None and name not in common}
             for row in decided.outcomes
         ]
         state = head.claims.batch.get(PIPELINE, BatchState())
-        claim = BatchClaim(PIPELINE, load_id, {"outcomes": claimed}, follows=state.last_load_id)
+        claim = BatchClaim(
+            PIPELINE, load_id, {"common": common, "outcomes": own}, follows=state.last_load_id
+        )
         try:
             result = self._lake.commit_rows(self._contract, decided.rows, claim)
         except StalePlan:
@@ -300,7 +322,7 @@ class _Run(ABC):
             else:
                 reason = outcome["reason"]
                 tally.failed_again[reason] = tally.failed_again.get(reason, 0) + 1
-            names = ("outcome", "attempt", "reason", "field", "message")
+            names = ("outcome", "attempt", *_WHY)
             tally.records.append(
                 {
                     "id": outcome["failed_id"],
@@ -322,9 +344,7 @@ class _Run(ABC):
             "position": record.position,
             "contract_version": self._contract.version,
             "rules_sha256": None,
-            "reason": None,
-            "field": None,
-            "message": None,
+            **dict.fromkeys(_WHY),
             "decided_at": now,
             **details,
         }
@@ -386,7 +406,7 @@ class _Replay(_Run):
                 "failed_again",
                 now,
                 rules_sha256=self._rules.sha256,
-                **{name: error[name] for name in ("reason", "field", "message")},
+                **{name: error[name] for name in _WHY},
             )
             for record, error in zip(readable, errors, strict=True)
         ]
@@ -457,10 +477,13 @@ def _claimed(head: TableHead) -> list[Outcome]:
     if not state.loads:
         return []
     load = state.loads[-1]
+    common = state.position["common"]
     return [
         {
+            **dict.fromkeys(_WHY),
+            **common,
             **row,
-            "decided_at": datetime.fromisoformat(row["decided_at"]),
+            "decided_at": datetime.fromisoformat(common["decided_at"]),
             "ingest_seq": load.ingest_seq if row["outcome"] == "replayed" else None,
         }
         for row in state.position["outcomes"]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections import Counter
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -380,6 +381,16 @@ def test_a_replay_killed_anywhere_ends_as_one_that_was_not(settings, monkeypatch
 
 def test_two_replays_at_once_land_each_record_once(settings, monkeypatch):
     land_actions(settings, action("a", EPOCH), action("b", EPOCH))
+    lake = Lake.open(settings)
+    with (
+        lake.writer_lock(load_contract("user_events", "events")),
+        pytest.raises(AdxError) as caught,
+    ):
+        replay(settings, rules(SECONDS))
+    assert caught.value.exit_code is ExitCode.BUSY
+
+    # Without the lock, which is a courtesy.
+    monkeypatch.setattr(Lake, "writer_lock", lambda *_: nullcontext())
     commit, others = Lake.commit_rows, []
 
     def overtaken(lake: Lake, *arguments: Any) -> Any:
