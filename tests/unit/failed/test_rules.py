@@ -1,11 +1,15 @@
 """What rules do to a record, and what they may not say."""
 
+import re
+
 import pytest
+import yaml
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failed import parse_rules, read_rules
 from ingestion.failed.rules import Rules
 from ingestion.landing.json_text import Number
+from ingestion.settings import PROJECT_ROOT
 
 TABLE = "user_events.events"
 
@@ -183,3 +187,13 @@ def test_a_file_that_is_no_yaml_is_a_sentence(tmp_path):
         with pytest.raises(AdxError, match="cannot be read") as caught:
             read_rules(tmp_path / name)
         assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_the_example_of_the_runbook_is_understood():
+    text = (PROJECT_ROOT / "docs/runbooks/failed-records.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    content = yaml.safe_load(example)
+    for rule in content["rules"]:
+        rule.pop("contract", None)  # no contract of the project has a second version yet
+        rule.setdefault("fixes", [{"drop": {"field": "x"}}])
+    assert len(parse_rules(content).rules) == 2
