@@ -12,6 +12,7 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from ingestion.contracts import load_contract
 from ingestion.contracts.avro import avro_schema
@@ -28,6 +29,7 @@ from ingestion.landing import (
     land_jsonl_file,
 )
 from ingestion.settings import Settings
+from orchestration.cli.main import app
 from orchestration.warehouse import failed, reconcile
 from tests.integration.landings import land_messages
 
@@ -447,3 +449,44 @@ def test_a_replayed_row_that_is_lost_or_doubled_is_found(settings):
                 if check.failure is not None
             ]
             assert words in str(found)
+
+
+def test_the_commands_of_a_person_and_of_a_script(settings, tmp_path):
+    """From the list of what failed to its end, without anything having been built."""
+    land_actions(settings, action("a", EPOCH), action("b", [1]), b"nope")
+    file = tmp_path / "rules.yml"
+    file.write_text(
+        "rules:\n- table: user_events.events\n  reason: schema\n  fixes:\n"
+        "  - cast: {field: timestamp, to: ts, unit: s}\n"
+    )
+
+    def adx(*arguments: str, code: int = 0) -> str:
+        environment = {"ADX_HOME": str(settings.home), "COLUMNS": "160"}
+        result = CliRunner().invoke(app, ["failed", *arguments], env=environment)
+        assert result.exit_code == code, (result.output, result.exception)
+        return result.stdout
+
+    def document(*arguments: str) -> Any:
+        return json.loads(adx(*arguments, "--json"))
+
+    assert "3 failed records, 3 of them open" in adx("list", "--limit", "9")
+    assert "Would be replayed" in adx("replay", "--fix", str(file), "--dry-run")
+    done = document("replay", "--fix", str(file))
+    assert (done["replayed"], done["failed_again"]) == (1, {"schema": 1})
+    assert "tried before" in adx("replay", "--fix", str(file))
+    newest = document("list", "--limit", "9")["records"]
+    assert [record["state"] for record in newest] == ["replayed", "open", "open"]
+    shown = document("show", newest[1]["id"])
+    assert shown["payload"] == action("b", [1]).decode()
+    assert (shown["attempts"], shown["last_outcome"]) == (1, "failed_again")
+    assert shown == document("show", ACTIONS, newest[1]["position"])
+    adx("discard", "--table", ACTIONS, code=2)
+    assert "1" in adx("discard", newest[1]["id"], "--reason", "no time in it")
+    discarded = document("discard", "--failed-for", "parse", "--reason", "no JSON")
+    assert discarded["discarded"] == 1
+    for by in ("reason", "table", "source", "date"):
+        groups = document("list", "--by", by)["groups"]
+        counts = [sum(group[name] for group in groups) for name in ("count", *failed.STATES)]
+        assert counts == [3, 0, 1, 2]
+    kinds = Lake.open(settings).read_ops("run_ledger").column("kind").to_pylist()
+    assert sorted(kinds) == ["discard", "discard", "replay"]
