@@ -335,13 +335,9 @@ class KilledError(BaseException):
 
 POINTS = [
     ("lake.before_rename", 1),
-    ("lake.before_metadata", 1),
     ("lake.before_swap", 1),
     ("lake.after_swap", 1),
-    ("lake.after_pointer", 1),
     ("failed.before_outcomes", 1),
-    ("lake.before_rename", 2),
-    ("lake.before_metadata", 2),
     ("lake.before_swap", 2),
     ("lake.after_swap", 2),
     ("failed.before_outcomes", 2),
