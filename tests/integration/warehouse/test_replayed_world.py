@@ -1,6 +1,5 @@
 """An ad world some of whose events fail at first: mended and replayed, they count as any others."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,8 +7,10 @@ import pytest
 
 from ingestion.adworld import create_world, play
 from ingestion.adworld.sinks import MemorySink
+from ingestion.contracts import contract_for_topic
 from ingestion.failed import Tally, parse_rules, replay
 from ingestion.lake import Lake
+from ingestion.landing.strict import dump_json, judge_json, read_document
 from ingestion.settings import Settings
 from orchestration.warehouse.build import build
 from orchestration.warehouse.publish import publish
@@ -29,25 +30,24 @@ BALANCES = {f"failed by source_table {STREAM}", f"failed by source_table,reason 
 
 def broken(sink: MemorySink) -> int:
     """Let every fourth impression and click name its time otherwise; how many."""
+    contract = contract_for_topic("ad-events")
     ids: Counter[str] = Counter()
     found = []
     for partition, messages in enumerate(sink.kept["ad-events"]):
         for place, message in enumerate(messages):
-            try:
-                record = json.loads(message[3])
-                kind = record["event_type"]
-                event = record[kind][f"{kind}_id"]
-            except (KeyError, TypeError, ValueError):
-                continue
-            ids[event] += 1
-            if kind in {"impression", "click"} and isinstance(record.get("event_ts"), str):
-                found.append((partition, place, event, record))
+            values = judge_json(contract, message[3]).values
+            kind = values.get("event_type")
+            if kind in {"impression", "click"}:
+                event = values[kind][f"{kind}_id"]
+                ids[event] += 1
+                found.append((partition, place, event))
     # An id that comes twice would be in the lake without its first delivery.
     chosen = [one for one in found if ids[one[2]] == 1][::4]
-    for partition, place, _, record in chosen:
-        record["sent_at"] = record.pop("event_ts")
+    for partition, place, _ in chosen:
         message = sink.kept["ad-events"][partition][place]
-        value = json.dumps(record).encode()
+        record = read_document(contract, message[3] or b"") or {}
+        record["sent_at"] = record.pop("event_ts")
+        value = dump_json(record).encode()
         sink.kept["ad-events"][partition][place] = (*message[:3], value, *message[4:])
     return len(chosen)
 
