@@ -21,7 +21,8 @@ Names, in the order in which a run passes them:
 - an upgrade: `upgrade.after_table` (one table is upgraded, others are not);
 - a build: `build.after_copy`, `build.after_dbt`, `build.before_accept`, `build.after_accept`,
   `publish.before_swap`, `publish.after_swap`;
-- a close: `finance.before_period` (the lines are frozen, the period is not closed).
+- a close: `finance.before_period` (the lines are frozen, the period is not closed);
+- a replay: `failed.before_outcomes` (rows are landed, `ops.failed_outcomes` does not know).
 """
 
 import os

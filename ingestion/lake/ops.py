@@ -114,8 +114,8 @@ RUN_LEDGER: Final = OpsTable(
     ),
     key=("run_id", "kind", "subject"),
 )
-"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, verify, close
-or alert; details is JSON text."""
+"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, verify, close,
+replay, discard or alert; details is JSON text."""
 
 FILE_REGISTRY: Final = OpsTable(
     name="file_registry",
@@ -160,8 +160,35 @@ FROZEN_LINES: Final = OpsTable(
 """One row a line that a close froze; kind is `line` (billed in the period) or `adjustment` (of
 earlier dates, booked in the period). Base amounts are null where no rate was known."""
 
+FAILED_OUTCOMES: Final = OpsTable(
+    name="failed_outcomes",
+    columns=(
+        *_texts("failed_id"),
+        *_numbers("attempt"),
+        *_texts("outcome", "source", "table_name"),
+        *_numbers("failed_seq"),
+        *_texts("position", "load_id"),
+        *_numbers("ingest_seq", "contract_version"),
+        *_texts("rules_sha256", "reason", "field", "message"),
+        pa.field("decided_at", TIMESTAMP),
+    ),
+    key=("failed_id", "attempt"),
+)
+"""One row a failed row and attempt at it. outcome is `replayed` (landed by the commit ingest_seq,
+under its own position), `failed_again` (reason, field and message say why) or `discarded` (message
+says why). A failed row is open until it is replayed or discarded. The rows are written after the
+commit of the raw table that decided them (`ingestion.failed.decisions`)."""
+
 OPS_TABLES: Final = {
-    table.name: table for table in (PINS, RUN_LEDGER, FILE_REGISTRY, BILLING_PERIODS, FROZEN_LINES)
+    table.name: table
+    for table in (
+        PINS,
+        RUN_LEDGER,
+        FILE_REGISTRY,
+        BILLING_PERIODS,
+        FROZEN_LINES,
+        FAILED_OUTCOMES,
+    )
 }
 
 PINNED_OPS: Final = {table.name: table for table in (BILLING_PERIODS, FROZEN_LINES)}

@@ -88,6 +88,18 @@ def read_json(field: Field, path: str, found: Any) -> Any:
     return found
 
 
+def read_document(contract: Contract, value: bytes) -> dict[str, Any] | None:
+    """A JSON record of any length as it came, before any declared field is looked at.
+
+    Returns:
+        Its members, numbers as they were written; None if it is no clean JSON object.
+    """
+    try:
+        return _document(contract, value)
+    except Violation:
+        return None
+
+
 def drift(contract: Contract, value: bytes | None) -> dict[str, Any] | None:
     """The unknown fields of a JSON record whose declared values are known to be right.
 
@@ -260,6 +272,11 @@ def _parse(contract: Contract, value: bytes | None) -> dict[str, Any]:
     if not value:
         raise Violation("parse", None, "The record is empty (a tombstone or a blank line).")
     _check_size(contract, len(value))
+    return _document(contract, value)
+
+
+def _document(contract: Contract, value: bytes) -> dict[str, Any]:
+    """A record of any length as one clean JSON object."""
     try:
         text = value.decode()
     except UnicodeDecodeError as error:

@@ -4,26 +4,31 @@ Links of the chain, each a group of checks:
 
 1. the data files of the lake are those that were committed (content, size, rows);
 2. every topic partition is landed without a gap or a double, up to the offset that is claimed;
-   every file is landed with as many rows as it had;
+   every file is landed with as many rows as it had; failed = replayed + open + discarded, and each
+   replayed row is landed once, under the position that it failed at;
 3. the warehouse has counted what the lake holds: read = loaded + failed, per table and commit;
 4. the vault holds exactly the keys of the lake, and the first delivery of each event unchanged;
 5. facts hold exactly the keys of the vault, and their sums;
 6. every row of the vault and the marts is as the build left it (stored checksums).
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from ingestion.contracts import Contract, all_contracts
+from ingestion.failed import Outcome, failed_records, outcomes
+from ingestion.failed.records import position_sql
 from ingestion.lake import Lake, Pin
 from ingestion.lake.duckdb import ops_relation_sql, relation_sql
 from ingestion.settings import Settings
 from orchestration.warehouse import checksums
 from orchestration.warehouse.chain import CHAIN, Link
 from orchestration.warehouse.duck import open_file
+from orchestration.warehouse.failed import state_of
 from orchestration.warehouse.pin import find_pin
 from orchestration.warehouse.store import files_of
 from orchestration.warehouse.verdict import Failure, Verdict
@@ -53,8 +58,10 @@ def reconcile(settings: Settings) -> Verdict:
     if not any(check.failure for check in checks):
         # Rows can only be read from whole files; with a damaged one that is said and no more.
         with open_file(build.file, settings, read_only=True) as connection:
-            checks += _positions(lake, connection)
-            checks += _landed_files(lake, connection)
+            decided = outcomes(lake)
+            checks += _positions(lake, connection, decided)
+            checks += _landed_files(lake, connection, decided)
+            checks += _failed(lake, connection, decided)
             checks += _loads(connection, pin)
             checks += (_link(connection, link) for link in CHAIN)
     checks += _rows(settings, build.file)
@@ -95,7 +102,15 @@ def _files(lake: Lake) -> Iterator[Check]:
     )
 
 
-def _positions(lake: Lake, connection: Connection) -> Iterator[Check]:
+def _replay_commits(decided: Iterable[Outcome]) -> str:
+    """Commits that landed failed rows again, as a list for SQL; they bring no new position."""
+    seqs = {row["ingest_seq"] for row in decided if row["outcome"] == "replayed"}
+    return ", ".join(map(str, sorted(seqs))) or "-1"
+
+
+def _positions(
+    lake: Lake, connection: Connection, decided: Mapping[str, Mapping[str, Outcome]]
+) -> Iterator[Check]:
     """Offsets of every topic partition: rows = next offset - start, each once."""
     for contract in all_contracts():
         if contract.carrier != "kafka":
@@ -106,6 +121,7 @@ def _positions(lake: Lake, connection: Connection) -> Iterator[Check]:
             select _kafka_topic_id, _kafka_partition, count(*), count(distinct _kafka_offset),
                 min(_kafka_offset), max(_kafka_offset) + 1
             from ({relation_sql(contract, head.metadata_location)})
+            where _ingest_seq not in ({_replay_commits(decided[contract.name].values())})
             group by all order by all
             """
         ).fetchall()
@@ -131,7 +147,9 @@ def _positions(lake: Lake, connection: Connection) -> Iterator[Check]:
             )
 
 
-def _landed_files(lake: Lake, connection: Connection) -> Iterator[Check]:
+def _landed_files(
+    lake: Lake, connection: Connection, decided: Mapping[str, Mapping[str, Outcome]]
+) -> Iterator[Check]:
     """Rows of every registered file, by table."""
     registry = ops_relation_sql("file_registry", lake.ops_location("file_registry"))
     for contract in all_contracts():
@@ -149,6 +167,7 @@ def _landed_files(lake: Lake, connection: Connection) -> Iterator[Check]:
                 select _ingest_seq as seq, _source_file as file_name, count(*) as "rows",
                     count(_error.reason) as failed
                 from ({relation_sql(contract, lake.head(contract).metadata_location)})
+                where _ingest_seq not in ({_replay_commits(decided[contract.name].values())})
                 group by all
             )
             select coalesce(registered.file_name, landed.file_name),
@@ -175,6 +194,54 @@ def _landed_files(lake: Lake, connection: Connection) -> Iterator[Check]:
                 f"{landed} and {landed_failed}",
                 len(rows) - 1,
             ),
+        )
+
+
+def _failed(
+    lake: Lake, connection: Connection, decided: Mapping[str, Mapping[str, Outcome]]
+) -> Iterator[Check]:
+    """Failed rows and what became of them, by table: none lost, doubled or made up."""
+    for contract in all_contracts():
+        name = f"failed = replayed + open + discarded of {contract.name}"
+        location = lake.head(contract).metadata_location
+        known = decided[contract.name]
+        failed = {one.failed_id for one in failed_records(connection, contract, location)}
+        unknown = sorted(known.keys() - failed)
+        if unknown:
+            yield _check(name, f"record {unknown[0]}", "a failed row", known[unknown[0]]["outcome"])
+            continue
+        replayed = sorted(
+            (row["ingest_seq"], row["position"])
+            for row in known.values()
+            if row["outcome"] == "replayed"
+        )
+        landed = connection.execute(
+            f"""
+            select _ingest_seq, {position_sql(contract)}
+            from ({relation_sql(contract, location, "good")})
+            where _ingest_seq in ({_replay_commits(known.values())})
+            order by all
+            """
+        ).fetchall()
+        wrong = sorted(
+            (Counter(replayed) - Counter(landed)) + (Counter(landed) - Counter(replayed))
+        )
+        if wrong:
+            seq, position = wrong[0]
+            yield _check(
+                name,
+                f"{position} in commit {seq}",
+                _rows_text(replayed.count(wrong[0])),
+                _rows_text(landed.count(wrong[0])),
+            )
+            continue
+        discarded = sum(row["outcome"] == "discarded" for row in known.values())
+        still = len(failed - {one for one, row in known.items() if state_of(row) != "open"})
+        yield _check(
+            name,
+            "the lake as it is now",
+            f"{len(failed)} failed",
+            f"{len(landed) + still + discarded} failed",
         )
 
 

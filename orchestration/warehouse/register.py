@@ -1,7 +1,8 @@
 """Makes the pinned lake readable in a DuckDB file: views over exact metadata files.
 
 - `raw_<source>.<table>`: the good rows of a raw table as of the pin.
-- `ops.pins`, `ops.run_ledger`, `ops.file_registry`: what the platform remembers, as of now.
+- `ops.pins`, `ops.run_ledger`, `ops.file_registry`, `ops.failed_outcomes`: what the platform
+  remembers, as of now.
 - `ops.billing_periods`, `ops.frozen_lines`: what finance closed, as of the pin.
 - `ops.failed_events`: the failed rows of all raw tables, as of the pin.
 - `ops.source_loads`: a table, rows read, loaded and failed per raw table and commit. It travels
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 import duckdb
 
 from ingestion.contracts import Contract, all_contracts
+from ingestion.failed.records import position_sql
 from ingestion.lake.duckdb import ops_relation_sql, relation_sql
 
 SOURCE_LOADS = """
@@ -37,11 +39,6 @@ def failed_rows_sql(contract: Contract, rows: str) -> str:
         contract: Contract of the table.
         rows: What follows FROM.
     """
-    if contract.carrier == "kafka":
-        parts, delimiter = ["_kafka_topic_id", "_kafka_partition", "_kafka_offset"], "/"
-    else:
-        parts, delimiter = ["_source_file", "_source_line"], ":"
-    position = f" || '{delimiter}' || ".join(f"cast({part} as string)" for part in parts)
     return f"""select
     '{contract.source}' as source,
     '{contract.table}' as table_name,
@@ -50,7 +47,7 @@ def failed_rows_sql(contract: Contract, rows: str) -> str:
     _error.message as message,
     _error.contract_version as contract_version,
     _error.payload as payload,
-    {position} as position,
+    {position_sql(contract)} as position,
     _loaded_at,
     _ingest_seq
 from {rows}"""

@@ -27,6 +27,8 @@ COMMANDS = (
     "land",
     "failed list",
     "failed show",
+    "failed replay",
+    "failed discard",
     "contracts check",
     "lake status",
     "lake compact",
