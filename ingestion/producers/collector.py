@@ -72,7 +72,7 @@ def collector(producers: Sequence[Producer]) -> Starlette:
             if union is not None and field.name in union.members:
                 pixel = _Pixel(each, union.discriminator, field)
                 routes.append(Route(f"/v1/pixel/{field.name}", pixel.get, methods=["GET"]))
-    return Starlette(
+    made = Starlette(
         routes=routes,
         exception_handlers={
             HTTPException: _refused,
@@ -81,6 +81,8 @@ def collector(producers: Sequence[Producer]) -> Starlette:
             ClientDisconnect: _gone,
         },
     )
+    made.router.redirect_slashes = False
+    return made
 
 
 class _Events:
