@@ -10,18 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-import pyarrow as pa
 
-from ingestion.contracts import Contract, contract_for_topic
+from ingestion.contracts import contract_for_topic
 from ingestion.errors import AdxError, ExitCode
 from ingestion.kafka.client import TOPICS
-from ingestion.landing import engine
-from ingestion.landing.fast import Look, json_query
 from ingestion.landing.json_text import Number
 from ingestion.landing.strict import judge_json
-from ingestion.landing.tree import IS_FITTING, IS_WHOLE
-from ingestion.landing.utf8 import decode
 from ingestion.landing.verdict import Failure
+from ingestion.producers.quick import QuickCheck
 from ingestion.producers.records import MOST_KEY_BYTES
 
 Event = bytes | Mapping[str, Any]
@@ -30,8 +26,6 @@ Header = list[tuple[str, str | bytes]] | None
 _BLANKS: Final = b" \t\r\n"
 _LONGEST_SEQ: Final = 2**63 - 1
 _ANY_ID: Final = "01900000-0000-7000-8000-000000000000"
-_QUERY_FROM: Final = 64
-"""Events from which on one query is cheaper than the strict parser (its plan costs 20 ms)."""
 
 
 class EventRefusedError(AdxError):
@@ -82,6 +76,9 @@ class Stream:
             self._minted, self._key = self._envelope, _key_of_ad_event
         else:
             self._minted, self._key = _id_only, _key_of_user_event
+        self._quick = QuickCheck(self.contract, self.reserved)
+        minted = len(self._minted(_ANY_ID, _LONGEST_SEQ))
+        self._surely_short = self.contract.max_record_bytes - minted
 
     @property
     def reserved(self) -> frozenset[str]:
@@ -113,21 +110,18 @@ class Stream:
 
     def judge(self, events: Sequence[Event]) -> list[Ready | Failure]:
         """What each event is: ready to get its envelope, or why not."""
-        found = [_text(event) for event in events]
-        failures = {n: text for n, text in enumerate(found) if isinstance(text, Failure)}
-        texts = [b"" if isinstance(text, Failure) else text for text in found]
-        trial = [self._trial(text) for text in texts]
-        doubtful: Sequence[int] = range(len(texts))
-        if len(texts) >= _QUERY_FROM:
-            doubtful = _doubtful(self.contract, trial)
-        for index in doubtful:
-            failure = judge_json(self.contract, trial[index]).failure
-            if failure is not None and index not in failures:
-                failures[index] = self._own(texts[index], failure)
-        return [
-            failures[index] if index in failures else Ready(text[1:], self._key(_parsed(text)))
-            for index, text in enumerate(texts)
-        ]
+        return [self._judge(_text(event)) for event in events]
+
+    def _judge(self, text: bytes | Failure) -> Ready | Failure:
+        if isinstance(text, Failure):
+            return text
+        event = self._quick(text) if len(text) < self._surely_short else None
+        if event is None:
+            failure = judge_json(self.contract, self._trial(text)).failure
+            if failure is not None:
+                return self._own(text, failure)
+            event = _parsed(text)
+        return Ready(text[1:], self._key(event))
 
     def _envelope(self, event_id: str, seq: int) -> bytes:
         return (
@@ -181,20 +175,6 @@ def _text(event: Event) -> bytes | Failure:
         return orjson.dumps(dict(event))
     except (TypeError, ValueError) as error:
         return Failure("parse", None, f"The event has no JSON form: {error}.")
-
-
-def _doubtful(contract: Contract, values: list[bytes]) -> list[int]:
-    """Places of the events that the vectorised path does not accept; the strict parser decides."""
-    found = pa.array(values, pa.binary())
-    texts = decode(found, contract.max_record_bytes)
-    records = pa.table({"record": texts, "event_id": pa.nulls(len(values), pa.string())})
-    query = json_query(contract, Look.PLAIN)
-    accepted = engine.run(
-        f"select coalesce({IS_WHOLE} and {IS_FITTING}, false) as accepted from ({query})",
-        records,
-        threads=1,
-    )
-    return [n for n, good in enumerate(accepted["accepted"].to_pylist()) if not good]
 
 
 def _parsed(text: bytes) -> Any:
