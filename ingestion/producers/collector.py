@@ -8,6 +8,7 @@ long 413, and what cannot be taken now 503 with a Retry-After.
 
 import asyncio
 import json
+import signal
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -24,7 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ingestion.contracts import Field
-from ingestion.errors import AdxError
+from ingestion.errors import AdxError, ExitCode
 from ingestion.landing.values import read_text
 from ingestion.landing.verdict import Failure, Violation
 from ingestion.producers.events import Event, EventRefusedError, Ready
@@ -83,6 +85,42 @@ def collector(producers: Sequence[Producer]) -> Starlette:
     )
     made.router.redirect_slashes = False
     return made
+
+
+def serve(producers: Sequence[Producer], host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests that are under way are answered.
+
+    Args:
+        producers: One for each topic that is collected.
+        host: Address to listen on.
+        port: Port to listen on.
+
+    Raises:
+        AdxError: Something else listens there.
+    """
+    config = uvicorn.Config(
+        collector(producers),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+    # uvicorn raises a signal again when it is done with it; the producers are to be closed then
+    before = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        uvicorn.Server(config).run()
+    except SystemExit as error:
+        raise AdxError(
+            f"The collector cannot listen on {host}:{port}.",
+            remedy="Stop what listens there, or give it another --port.",
+            exit_code=ExitCode.BUSY,
+        ) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Events:

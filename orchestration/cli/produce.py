@@ -97,11 +97,8 @@ def collect(
     """
     from contextlib import ExitStack
 
-    import uvicorn
-
-    from ingestion.errors import AdxError, ExitCode
     from ingestion.kafka import TOPICS
-    from ingestion.producers.collector import collector
+    from ingestion.producers.collector import serve
     from ingestion.producers.producer import open_producer
     from ingestion.settings import load_settings
 
@@ -109,25 +106,8 @@ def collect(
     settings = load_settings()
     with ExitStack() as stack:
         producers = [stack.enter_context(open_producer(settings, topic)) for topic in TOPICS]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                collector(producers),
-                host=host,
-                port=port,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-            )
-        )
         remarks().print(f"collecting at http://{host}:{port} (Ctrl-C stops it)", markup=False)
-        try:
-            server.run()
-        except SystemExit as error:
-            raise AdxError(
-                f"The collector cannot listen on {host}:{port}.",
-                remedy="Stop what listens there, or give it another --port.",
-                exit_code=ExitCode.BUSY,
-            ) from error
+        serve(producers, host, port)
         for producer in producers:
             producer.wait_until_sent(wait)
 
