@@ -240,6 +240,10 @@ class Journal:
             return self._position
         self._position = max(self._position, self._segments[0].first)
         last = self._segments[-1]
+        for before in self._segments[-2:-1]:
+            # the last segment may have no record yet, and the position be older
+            for record in read_records(before.path.read_bytes(), before.first):
+                self._clock_ms = max(self._clock_ms, record.clock_ms)
         content = last.path.read_bytes()
         end, good = last.first, 0
         for record in read_records(content, last.first):
