@@ -26,6 +26,7 @@ from tests.unit.producers.stand_ins import (
     settings_of,
     user_event,
 )
+from tests.waiting import wait_for
 
 Make = Callable[..., Producer]
 
@@ -177,6 +178,15 @@ def test_over_the_high_water_mark_callers_are_told_and_later_taken(
             time.sleep(0.01)
     assert producer.wait_until_sent(10)
     assert len(broker.log) == taken + 1
+
+
+def test_what_kafka_has_does_not_count_for_the_mark(make: Make, broker: Broker) -> None:
+    producer = make("user-events", producer_journal_bytes=20_000)
+    for number in range(3):
+        producer.accept(user_event(number, padding="x" * 18_000))
+        assert producer.wait_until_sent(10)
+        wait_for("the position", lambda: producer.status.journal_bytes == 0, 10)
+    assert len(broker.log) == 3
 
 
 def test_on_a_full_disk_callers_are_told_and_later_taken(make: Make, broker: Broker) -> None:

@@ -11,10 +11,10 @@ import shutil
 import tempfile
 from concurrent.futures import Future
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -30,8 +30,8 @@ from tests.unit.producers.stand_ins import (
 )
 
 HIGH_WATER = 16_000
-STEPS = int(os.environ.get("ADX_TEST_STEPS", "60"))
-EXAMPLES = int(os.environ.get("ADX_TEST_EXAMPLES", "120"))
+STEPS = int(os.environ.get("ADX_TEST_STEPS", "40"))
+EXAMPLES = int(os.environ.get("ADX_TEST_EXAMPLES", "100"))
 
 
 class ProducerMachine(RuleBasedStateMachine):
@@ -39,7 +39,7 @@ class ProducerMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.disk = CrashingDisk()
-        self.broker = Broker()
+        self.broker = Broker(away=True)  # it takes what a rule says
         self.now = 1_775_000_000_000
         self.made = 0
         self.waiting: list[tuple[Future[Receipt], list[str]]] = []
@@ -58,8 +58,21 @@ class ProducerMachine(RuleBasedStateMachine):
         )
         self.producer.sender._retry_at = 0.0
 
-    @rule(count=st.integers(1, 5), padding=st.sampled_from([0, 0, 1_000]))
-    def submit(self, count: int, padding: int) -> None:
+    @rule(
+        count=st.integers(1, 5),
+        padding=st.sampled_from([0, 0, 1_000]),
+        clock_by=st.sampled_from([0, 1, -5_000, 700]),
+        then=st.sampled_from(["commit", "send", "nothing"]),
+    )
+    def submit(self, count: int, padding: int, clock_by: int, then: str) -> None:
+        self.now += clock_by
+        self.take(count, padding)
+        if then != "nothing":
+            self.commit()
+        if then == "send":
+            self.send()
+
+    def take(self, count: int, padding: int = 0) -> None:
         numbers = range(self.made, self.made + count)
         self.made += count
         names = [f"view {number}" for number in numbers]
@@ -70,7 +83,6 @@ class ProducerMachine(RuleBasedStateMachine):
             kept = self.producer.journal.size + self.producer._group.size
             assert kept + count * (padding + 600) > HIGH_WATER
 
-    @rule()
     def commit(self) -> None:
         self.producer.commit()
         self.hear()
@@ -88,66 +100,61 @@ class ProducerMachine(RuleBasedStateMachine):
                 self.promised[receipt.first_seq + offset] = (name, event_id)
         self.waiting = [each for each in self.waiting if not each[0].done()]
 
-    @rule()
     def send(self) -> None:
         self.producer.sender._retry_at = 0.0
         self.producer.sender.step()
 
-    @rule(away=st.booleans())
-    def broker_goes_or_comes(self, away: bool) -> None:
-        self.broker.away = away
+    @rule(room=st.integers(0, 3_000), count=st.integers(1, 5))
+    def disk_is_full_for_a_while(self, room: int, count: int) -> None:
+        self.disk.room = room
+        self.take(count)
+        self.commit()
+        self.disk.room = None
+        self.take(1)
+        self.commit()
 
-    @precondition(lambda self: self.broker.clients)
-    @rule(data=st.data(), told=st.booleans())
-    def broker_takes_some(self, data: Any, told: bool) -> None:
-        client = self.broker.clients[-1]
-        places = st.lists(st.integers(0, max(0, len(client.queue) - 1)), unique=True, max_size=10)
-        if client.queue:
-            client.deliver(data.draw(places), told=told)
+    @rule(seed=st.integers(0, 2**32), told=st.booleans(), save=st.booleans())
+    def broker_takes_some(self, seed: int, told: bool, save: bool) -> None:
+        self.send()
+        if self.broker.clients:
+            rng = Random(seed)
+            queue = self.broker.clients[-1].queue
+            chosen = [place for place in range(len(queue)) if rng.random() < 0.5]
+            self.broker.clients[-1].deliver(chosen, told=told)
+        if save:
+            self.producer.sender.save()
+
+    @rule()
+    def broker_takes_all(self) -> None:
+        self.broker.away = False
+        self.send()
+        self.broker.away = True
 
     @precondition(lambda self: self.broker.clients)
     @rule()
     def a_delivery_fails(self) -> None:
         self.broker.clients[-1].fail()
-
-    @rule()
-    def save(self) -> None:
-        self.producer.sender.save()
-
-    @rule(room=st.one_of(st.none(), st.integers(0, 3_000)))
-    def disk_fills_or_empties(self, room: int | None) -> None:
-        self.disk.room = room
-
-    @rule(by=st.integers(-100_000, 100_000))
-    def clock_moves(self, by: int) -> None:
-        self.now += by
-
-    @rule()
-    def second_producer(self) -> None:
-        with pytest.raises(AdxError, match="Another process"):
-            Producer(settings_of(self.folder), "user-events", connect=self.broker.connect)
+        self.send()
 
     @rule()
     def restart(self) -> None:
         self.producer.close()
         self.hear()
-        self.disk.room = None
         self.open()
 
-    @rule(data=st.data())
-    def crash(self, data: Any) -> None:
+    @rule(seed=st.integers(0, 2**32), unsynced=st.integers(0, 4))
+    def crash(self, seed: int, unsynced: int) -> None:
+        """Lose power, also between a write and its sync."""
         self.hear()
-        self.die(lambda most: data.draw(st.integers(0, most)))
-        self.open()
-
-    @rule(data=st.data())
-    def crash_between_write_and_sync(self, data: Any) -> None:
-        self.disk.broken = True
-        with contextlib.suppress(AdxError):
-            self.producer.commit()
-        self.disk.broken = False
-        self.waiting.clear()
-        self.die(lambda most: data.draw(st.integers(0, most)))
+        if unsynced:
+            self.take(unsynced)
+            self.disk.broken = True
+            with contextlib.suppress(AdxError):
+                self.producer.commit()
+            self.broker_takes_all()
+            self.disk.broken = False
+        rng = Random(seed)
+        self.die(lambda most: rng.choice((0, most, rng.randint(0, most))))
         self.open()
 
     def die(self, choose: Any) -> None:
@@ -157,7 +164,6 @@ class ProducerMachine(RuleBasedStateMachine):
             session._reader.close()
         os.close(self.producer.journal._lock)
         self.disk.crash(choose)
-        self.disk.room = None
         self.waiting.clear()
 
     @invariant()
