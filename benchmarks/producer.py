@@ -25,7 +25,7 @@ _WANTED = 50_000
 
 def run(folder: Path, *, smoke: bool) -> list[Figure]:
     """Measure; `folder` is scratch."""
-    count = 2_000 if smoke else 400_000
+    count = 2_000 if smoke else 200_000
     events = folder / "events.jsonl"
     count = _write_events(events, count, folder / "keys")
     with local_broker(folder) as broker:
