@@ -31,7 +31,7 @@ from tests.unit.producers.stand_ins import (
 
 HIGH_WATER = 16_000
 STEPS = int(os.environ.get("ADX_TEST_STEPS", "40"))
-EXAMPLES = int(os.environ.get("ADX_TEST_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("ADX_TEST_EXAMPLES", "60"))
 
 
 class ProducerMachine(RuleBasedStateMachine):
