@@ -2,19 +2,21 @@
 
 It must accept nothing that the strict parser refuses. So it takes only events that are, to the
 byte, what orjson would write of what it read (no key twice, no blank, no needless escape), that
-hold declared fields alone, and whose values have the usual form. It needs 6 µs where the strict
-parser needs 60.
+hold declared fields alone, and whose values have the usual form. It takes about a sixth of the
+strict parser's time.
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 
 from ingestion.contracts import Contract, Field
-from ingestion.landing.values import INT64_MAX, INT64_MIN, convert
+from ingestion.landing.values import INT64_MAX, INT64_MIN, convert, parse_decimal
 from ingestion.landing.verdict import Violation
 
 Rule = Callable[[Any], bool]
@@ -56,7 +58,8 @@ class QuickCheck:
             for member in self._union.members:
                 if (event.get(member) is not None) != (member == chosen):
                     return None
-        return dict(event)
+        found: dict[str, Any] = event
+        return found
 
 
 def _object(fields: list[Field]) -> Rule:
@@ -102,11 +105,30 @@ def _rule(field: Field) -> Rule:  # noqa: PLR0911 - one for each type
             return _is_moment
         case "str" if field.pii == "ip":
             return lambda value: type(value) is str and _IPV4.fullmatch(value) is not None
-        case "str" if field.length is None:
-            shortest = field.min_length
-            return lambda value: type(value) is str and len(value) >= shortest
+        case "str":
+            shortest = max(field.min_length, field.length or 0)
+            longest = sys.maxsize if field.length is None else field.length
+            if (shortest, longest) == (0, sys.maxsize):
+                return lambda value: type(value) is str
+            return lambda value: type(value) is str and shortest <= len(value) <= longest
+        case "dec":
+            return _decimal(field)
         case _:
             return lambda value: type(value) is str and _converts(field, value)
+
+
+def _decimal(field: Field) -> Rule:
+    least = Decimal("-Infinity") if field.minimum is None else field.minimum
+    most = Decimal("Infinity") if field.maximum is None else field.maximum
+    scale = field.scale
+
+    def fits(value: Any) -> bool:
+        if type(value) is not str:
+            return False
+        found = parse_decimal(value, scale)
+        return found is not None and least <= found <= most
+
+    return fits
 
 
 def _is_moment(value: Any) -> bool:
