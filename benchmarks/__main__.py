@@ -12,7 +12,17 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, show, write
 
-NAMES = ("stream", "files", "package", "vault", "build", "attribution", "reach", "world")
+NAMES = (
+    "stream",
+    "files",
+    "package",
+    "vault",
+    "build",
+    "attribution",
+    "reach",
+    "world",
+    "producer",
+)
 LATEST = Path(__file__).with_name("latest.json")
 
 

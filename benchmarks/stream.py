@@ -30,7 +30,7 @@ def run(folder: Path, *, smoke: bool) -> list[Figure]:
     messages = make_messages(20_000 if smoke else 1_500_000, folder / "keys")
     sizes = {name: messages.first(int(len(messages) * part)) for name, part in _SIZES.items()}
     jars = _spark_kafka_jars(folder)
-    with _broker(folder) as broker:
+    with local_broker(folder) as broker:
         for name, part in sizes.items():
             settings = _settings(broker, folder / "topics", name)
             create_topics(settings, [TOPIC])
@@ -83,7 +83,8 @@ def _settings(broker: Settings, home: Path, name: str) -> Settings:
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[Settings]:
+def local_broker(folder: Path) -> Iterator[Settings]:
+    """A broker of its own while the context lasts."""
     settings = Settings(home=folder / "broker", kafka_bootstrap=f"127.0.0.1:{free_port()}")
     start_broker(settings)
     try:

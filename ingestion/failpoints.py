@@ -6,6 +6,10 @@ nothing. SIGKILL, because only a death that nothing can catch shows what a crash
 
 Names, in the order in which a run passes them:
 
+- a producer: `producer.before_write`, `producer.after_write` (a group is written, not synced),
+  `producer.after_sync` (it is on disk, nobody was told), `producer.after_ack` (Kafka has it, the
+  position is not stored), `producer.before_position`, `producer.after_position` (stored, the
+  segments behind it are still there);
 - stream: `stream.before_files`, `stream.after_files`, `stream.before_commit`,
   `stream.after_commit`, `stream.before_checkpoint`;
 - dlt: `dlt.before_extract`, `dlt.after_extract`, `dlt.before_commit`, `dlt.after_commit`;

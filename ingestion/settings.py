@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         kafka_partitions: Partitions of a topic that is created.
         kafka_topic_prefix: What stands before the topics' names on a cluster that is shared.
         kafka_options: More librdkafka settings of every client (TLS, SASL), as a JSON object.
+        producer_id: Name of this process as a producer of events; another one for each of them.
+        producer_journal_bytes: Bytes that a producer keeps while the broker is away; beyond them
+            callers are told to come back.
+        producer_commit_seconds: How long a group of events is collected before its fsync.
         stream_batch_records: Most records one micro-batch takes.
         stream_interval_seconds: Pause between micro-batches of the continuous service.
         spark_master: Spark's master URL.
@@ -112,6 +116,9 @@ class Settings(BaseSettings):
     kafka_partitions: int = Field(default=4, ge=1)
     kafka_topic_prefix: str = ""
     kafka_options: dict[str, str] = {}
+    producer_id: str = "adx"
+    producer_journal_bytes: int = Field(default=1024**3, ge=1024**2)
+    producer_commit_seconds: float = Field(default=0.005, ge=0)
     stream_batch_records: int = Field(default=1_000_000, ge=1)
     stream_interval_seconds: float = Field(default=5.0, gt=0)
     spark_master: str = "local[2]"
@@ -204,6 +211,11 @@ class Settings(BaseSettings):
     def kafka(self) -> Path:
         """The local broker: jars, configuration, log segments."""
         return self.home / "kafka"
+
+    @cached_property
+    def producers(self) -> Path:
+        """Journals of producers: what Kafka has not acknowledged yet is nowhere else."""
+        return self.home / "producers"
 
     @cached_property
     def checkpoints(self) -> Path:

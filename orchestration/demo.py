@@ -156,6 +156,7 @@ def _folders(settings: Settings) -> list[Path]:
         settings.bigquery_emulator,
         settings.keys,
         settings.kafka,
+        settings.producers,
         settings.checkpoints,
         settings.dlt,
         settings.drop,

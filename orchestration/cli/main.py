@@ -16,6 +16,7 @@ from orchestration.cli import (
     lake,
     land,
     metrics,
+    produce,
     servers,
     stream,
     upgrade,
@@ -63,6 +64,7 @@ def root(
 doctor.register(app)
 app.add_typer(world.app, name="world", rich_help_panel="Sources")
 app.add_typer(kafka.app, name="kafka", rich_help_panel="Sources")
+app.add_typer(produce.app, name="produce", rich_help_panel="Sources")
 app.add_typer(lake.app, name="lake", rich_help_panel="Lake")
 app.add_typer(servers.app("s3"), name="s3", rich_help_panel="Lake")
 app.add_typer(servers.app("postgres"), name="postgres", rich_help_panel="Lake")

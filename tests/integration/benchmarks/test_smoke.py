@@ -13,7 +13,7 @@ from ingestion.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("world", "package", "files", "vault", "attribution", "reach")
+NAMES = ("world", "package", "files", "vault", "attribution", "reach", "producer")
 """The quick ones; the stream and the whole build are measured by `make bench` alone."""
 
 
@@ -35,6 +35,7 @@ def test_benchmarks_run_and_write_their_figures(tmp_path: Path) -> None:
         "vault": 3,
         "attribution": 2,
         "reach": 2,
+        "producer": 3,
     }
     assert all(figure.ours > 0 and figure.peer > 0 for figure in figures)
 

@@ -23,6 +23,8 @@ COMMANDS = (
     "kafka stop",
     "kafka status",
     "kafka topics",
+    "produce",
+    "produce collect",
     "stream run",
     "land",
     "failed list",

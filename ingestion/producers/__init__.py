@@ -1,0 +1,1 @@
+"""Producers that lose nothing: events are journalled on disk, acknowledged, then sent to Kafka."""
