@@ -1267,7 +1267,6 @@ _JSON_TYPES = "names the types of JSON as DuckDB does"
 EMULATOR_DIFFERS: dict[str, str] = {
     "round_to: many digits": "multiplies decimals of nine decimals below 1e20 only",
     "start_of_date: the first of two midnights": "takes the second one, as DuckDB does",
-    "start_of_date: unknown zone": "takes no zone but a literal or a column",
     "hours in zones: its start, Kolkata begins at half past": _LEAPS,
     "hours in zones: its start, Kathmandu at a quarter past": _LEAPS,
     "hours in zones: its start, Lord Howe, half an hour back": _LEAPS,
