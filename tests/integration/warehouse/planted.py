@@ -462,14 +462,14 @@ DEFECTS = (
     Defect(
         "rpt_audience_conversions_daily",
         "who has no profile is nobody",
-        "left join profiles on",
-        "inner join profiles on",
+        'left join "advertisex"."business_vault"."bv_user_profiles"',
+        'inner join "advertisex"."business_vault"."bv_user_profiles"',
     ),
     Defect(
         "rpt_audience_performance_daily",
         "who has no profile is nobody",
-        "left join profiles on",
-        "inner join profiles on",
+        'left join "advertisex"."business_vault"."bv_user_profiles"',
+        'inner join "advertisex"."business_vault"."bv_user_profiles"',
     ),
     Defect(
         "rpt_creative_lift",
@@ -498,8 +498,8 @@ DEFECTS = (
     Defect(
         "fct_penetration_sketches",
         "everybody is reached",
-        "inner join reached on",
-        "left join reached on",
+        "inner join (",
+        "left join (",
     ),
     Defect(
         "rpt_person_reach_daily",
@@ -801,9 +801,9 @@ UNIT_DEFECTS = (
     ),
     Defect(
         "dim_products",
-        "a product keeps its first name",
-        "load_pin desc, source_rank desc",
-        "load_pin, source_rank",
+        "a product is there once more for each name",
+        "['product_hk'], ['product_name']",
+        "['product_hk', 'product_name'], []",
     ),
     Defect(
         "dim_line_items",
