@@ -20,8 +20,8 @@ from ingestion.lake.pointers import Pointer
 from ingestion.lake.recovery import recover_catalog
 from ingestion.lake.upkeep.backup import Backup, restore_catalog
 from ingestion.lake.upkeep.compaction import MIN_FILES, TARGET_BYTES, Compaction
-from ingestion.lake.upkeep.expiry import KEPT_SNAPSHOTS, Expiry
-from ingestion.lake.upkeep.lake_upkeep import KEPT_HOURS, Progress, Status
+from ingestion.lake.upkeep.expiry import KEPT_HOURS, KEPT_SNAPSHOTS, Expiry
+from ingestion.lake.upkeep.lake_upkeep import Progress, Status, silent
 from ingestion.lake.upkeep.orphans import Orphans
 from ingestion.lake.upkeep.reachable import Kept
 from ingestion.settings import Settings
@@ -135,7 +135,7 @@ def compact(
     target_bytes: int = TARGET_BYTES,
     min_files: int = MIN_FILES,
     check: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Compaction]:
     """Rewrite small files below what is published; see `Upkeep.compact`.
 
@@ -148,7 +148,7 @@ def compact(
         target_bytes=target_bytes,
         min_files=min_files,
         check=check,
-        progress=progress or _silent,
+        progress=progress,
     )
 
 
@@ -158,7 +158,7 @@ def expire(
     keep: int = KEPT_SNAPSHOTS,
     hours: float = KEPT_HOURS,
     check: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Expiry]:
     """Forget snapshots that nobody needs; see `Upkeep.expire`.
 
@@ -166,9 +166,7 @@ def expire(
         AdxError: A build is running, or the lake or BigQuery cannot be used.
     """
     with _held(settings, "lake expire") as (lake, kept):
-        return lake.upkeep.expire(
-            kept, keep=keep, hours=hours, check=check, progress=progress or _silent
-        )
+        return lake.upkeep.expire(kept, keep=keep, hours=hours, check=check, progress=progress)
 
 
 def orphans(
@@ -176,7 +174,7 @@ def orphans(
     *,
     hours: float = KEPT_HOURS,
     delete: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Orphans]:
     """Find files that nothing reaches, and remove them if asked for; see `Upkeep.orphans`.
 
@@ -185,7 +183,7 @@ def orphans(
             missing; or the lake or BigQuery cannot be used.
     """
     with _held(settings, "lake orphans") as (lake, kept):
-        return lake.upkeep.orphans(kept, hours=hours, delete=delete, progress=progress or _silent)
+        return lake.upkeep.orphans(kept, hours=hours, delete=delete, progress=progress)
 
 
 def back_up(settings: Settings, folder: str | None = None) -> Backup:
@@ -212,7 +210,3 @@ def status(settings: Settings) -> Status:
     lake = _opened(settings)
     held = readers(settings)
     return lake.upkeep.status(lake.upkeep.kept(held.pins, held.metadata_files))
-
-
-def _silent(_: str) -> None:
-    return

@@ -50,21 +50,43 @@ def column_schema(field: Field) -> list[pa.Field]:
     return columns
 
 
+_KAFKA_POSITION = [
+    pa.field("_kafka_topic", pa.string()),
+    pa.field("_kafka_topic_id", pa.string()),
+    pa.field("_kafka_partition", pa.int32()),
+    pa.field("_kafka_offset", pa.int64()),
+]
+_SOURCE_POSITION = [pa.field("_source_file", pa.string()), pa.field("_source_line", pa.int64())]
+
+
+def position_columns(contract: Contract) -> list[str]:
+    """The lineage columns that say where a record came from."""
+    return [field.name for field in _position_schema(contract)]
+
+
+def position_key(contract: Contract) -> list[str]:
+    """Those of them that tell the records of a source apart: a topic's name may come again."""
+    return [name for name in position_columns(contract) if name != "_kafka_topic"]
+
+
+def failed_condition(contract: Contract) -> str:
+    """The predicate of a raw table's failed rows, in DuckDB's SQL and BigQuery's.
+
+    Failed rows of event tables stand in the null partition: the predicate prunes the others.
+    """
+    partition = " and event_date is null" if contract.is_event else ""
+    return f"_error.reason is not null{partition}"
+
+
+def _position_schema(contract: Contract) -> list[pa.Field]:
+    return _KAFKA_POSITION if contract.carrier == "kafka" else _SOURCE_POSITION
+
+
 def lineage_schema(contract: Contract) -> list[pa.Field]:
     """The columns that say where a row came from and which commit brought it."""
-    position = (
-        [
-            pa.field("_kafka_topic", pa.string()),
-            pa.field("_kafka_topic_id", pa.string()),
-            pa.field("_kafka_partition", pa.int32()),
-            pa.field("_kafka_offset", pa.int64()),
-        ]
-        if contract.carrier == "kafka"
-        else [pa.field("_source_file", pa.string()), pa.field("_source_line", pa.int64())]
-    )
     deleted = [pa.field("_is_deleted", pa.bool_())] if contract.carrier == "sql" else []
     return [
-        *position,
+        *_position_schema(contract),
         *deleted,
         pa.field("_contract_version", pa.int32()),
         pa.field("_loaded_at", TIMESTAMP),

@@ -25,6 +25,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.failed.mending import REPLAYED_CARRIERS, land_again
 from ingestion.failed.records import (
     FailedRecord,
+    contracts_named,
     failed_records,
     is_erased,
     payload_of,
@@ -121,12 +122,12 @@ def replay(
     lake = _open(settings)
     tally = Tally()
     tables = {rule.table for rule in rules.rules}
-    chosen = [contract for contract in _contracts(table) if contract.name in tables]
+    chosen = [contract for contract in contracts_named(table) if contract.name in tables]
     for contract in chosen:
         _check_carrier(contract)
+    keys = KeyStore(settings.keys)
     with connect(settings) as connection:
         for contract in chosen:
-            keys = KeyStore(settings.keys)
             place = _Place(lake, contract, connection, tally)
             _Replay(place, keys, rules, reason).run(dry_run=dry_run)
     return tally
@@ -169,7 +170,7 @@ def discard(
     tally = Tally()
     wanted = set(ids)
     with connect(settings) as connection:
-        for contract in _contracts(table):
+        for contract in contracts_named(table):
             place = _Place(lake, contract, connection, tally)
             _Discard(place, why.strip(), wanted, reason).run()
     missing = sorted(wanted - {record["id"] for record in tally.records})
@@ -441,24 +442,6 @@ def _open(settings: Settings) -> Lake:
     lake.head(all_contracts()[0])  # an empty lake is told what to do, not made
     lake.ensure_tables()
     return lake
-
-
-def _contracts(table: str | None) -> list[Contract]:
-    """The contracts of a raw table, of a source, or all.
-
-    Raises:
-        AdxError: There is no such table.
-    """
-    found = [
-        contract for contract in all_contracts() if table in (None, contract.name, contract.source)
-    ]
-    if not found:
-        raise AdxError(
-            f"There is no raw table or source {table}.",
-            remedy=f"Name one of {', '.join(contract.name for contract in all_contracts())}.",
-            exit_code=ExitCode.USAGE,
-        )
-    return found
 
 
 def _check_carrier(contract: Contract) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from ingestion.contracts import Contract
-from ingestion.failed.records import FailedRecord, position_names
+from ingestion.contracts.schema import position_columns
+from ingestion.failed.records import FailedRecord
 from ingestion.failed.rules import Fix
 from ingestion.landing import LandingContext, land_json
 from ingestion.landing.avro_files import strict_records
@@ -39,7 +40,7 @@ def land_again(
         fixes: What is done to each of them, in order.
     """
     contract = context.contract
-    names = position_names(contract)
+    names = position_columns(contract)
     lineage = pa.table({name: [record.lineage[name] for record in records] for name in names})
     pairs = list(zip(payloads, fixes, strict=True))
     if contract.carrier == "csv":

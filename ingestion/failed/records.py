@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ingestion.contracts import Contract
-from ingestion.contracts.schema import lineage_schema
+from ingestion.contracts import Contract, all_contracts
+from ingestion.contracts.schema import position_columns, position_key
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.duckdb import relation_sql
 from ingestion.landing import KeyStore
@@ -45,22 +45,29 @@ class FailedRecord:
     lineage: dict[str, Any]
 
 
+def contracts_named(table: str | None) -> list[Contract]:
+    """The contracts of a raw table, of a source, or all.
+
+    Raises:
+        AdxError: There is no such table.
+    """
+    found = [
+        contract for contract in all_contracts() if table in (None, contract.name, contract.source)
+    ]
+    if not found:
+        raise AdxError(
+            f"There is no raw table or source {table}.",
+            remedy=f"Name one of {', '.join(contract.name for contract in all_contracts())}.",
+            exit_code=ExitCode.USAGE,
+        )
+    return found
+
+
 def position_sql(contract: Contract) -> str:
     """Where a record stood in its source, as one text; in DuckDB's SQL and in BigQuery's."""
-    if contract.carrier == "kafka":
-        parts, delimiter = ["_kafka_topic_id", "_kafka_partition", "_kafka_offset"], "/"
-    else:
-        parts, delimiter = ["_source_file", "_source_line"], ":"
-    return f" || '{delimiter}' || ".join(f"cast({part} as string)" for part in parts)
-
-
-def position_names(contract: Contract) -> list[str]:
-    """The columns of the raw table that a position is made of."""
-    return [
-        field.name
-        for field in lineage_schema(contract)
-        if field.name.startswith(("_kafka", "_source"))
-    ]
+    delimiter = "/" if contract.carrier == "kafka" else ":"
+    parts = [f"cast({column} as string)" for column in position_key(contract)]
+    return f" || '{delimiter}' || ".join(parts)
 
 
 def failed_id(table: str, failed_seq: int, position: str) -> str:
@@ -72,12 +79,12 @@ def failed_records(
     connection: duckdb.DuckDBPyConnection, contract: Contract, metadata_location: str
 ) -> list[FailedRecord]:
     """All failed rows of an exact state of a raw table, in the order in which they came."""
-    names = position_names(contract)
+    names = position_columns(contract)
     rows = connection.execute(
         f"""
         select {position_sql(contract)}, _ingest_seq, _loaded_at, _error.reason, _error.field,
             _error.message, _error.contract_version, {", ".join(names)}
-        from ({_failed_rows(contract, metadata_location)})
+        from ({relation_sql(contract, metadata_location, "failed")})
         order by _ingest_seq, {", ".join(names)}
         """
     ).fetchall()
@@ -118,7 +125,7 @@ def payload_tokens(
         rows = connection.execute(
             f"""
             select wanted.failed_id, failed._error.payload
-            from ({_failed_rows(contract, metadata_location)}) as failed
+            from ({relation_sql(contract, metadata_location, "failed")}) as failed
             inner join wanted
                 on failed._ingest_seq = wanted.seq and {position_sql(contract)} = wanted.place
             """
@@ -140,9 +147,3 @@ def payload_of(keys: KeyStore, token: str | None) -> bytes | None:
 def is_erased(error: AdxError) -> bool:
     """Whether a payload cannot be read any more, for itself and not for want of a key folder."""
     return error.exit_code is ExitCode.DATA
-
-
-def _failed_rows(contract: Contract, metadata_location: str) -> str:
-    # Failed rows of event tables stand in the null partition: the predicate prunes the others.
-    partition = " where event_date is null" if contract.is_event else ""
-    return f"select * from ({relation_sql(contract, metadata_location, 'failed')}){partition}"

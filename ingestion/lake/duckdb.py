@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.contracts import Contract, raw_schema
+from ingestion.contracts.schema import failed_condition
 from ingestion.duckdb_extensions import extension_file
 from ingestion.lake.durable import make_folder
 from ingestion.lake.ops import OPS_TABLES
@@ -152,7 +153,7 @@ def relation_sql(contract: Contract, metadata_location: str, rows: Rows = "all")
     condition = {
         "all": "",
         "good": " where _error.reason is null",
-        "failed": " where _error.reason is not null",
+        "failed": f" where {failed_condition(contract)}",
     }[rows]
     return _select(raw_schema(contract), metadata_location, condition)
 

@@ -19,20 +19,12 @@ from ingestion.landing.verdict import Verdict
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-STAMPS = ("_contract_version", "_loaded_at", "_ingest_seq")
-
 
 @cache
 def body_schema(contract: Contract) -> pa.Schema:
     """The raw schema without lineage: what is made of the record itself."""
     lineage = {field.name for field in lineage_schema(contract)}
     return pa.schema([field for field in raw_schema(contract) if field.name not in lineage])
-
-
-def position_names(contract: Contract) -> list[str]:
-    """The lineage columns that say where a record came from."""
-    names = [field.name for field in lineage_schema(contract)]
-    return [name for name in names if name not in {*STAMPS, "_is_deleted"}]
 
 
 def strict_rows(

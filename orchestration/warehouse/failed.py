@@ -23,7 +23,7 @@ from ingestion.failed import (
     read_rules,
     replay,
 )
-from ingestion.failed.records import payload_tokens
+from ingestion.failed.records import contracts_named, payload_tokens
 from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.landing import KeyStore
@@ -38,7 +38,7 @@ GROUPINGS: Final[dict[str, Callable[[FailedRecord], dict[str, str]]]] = {
     "reason": lambda record: {"table": record.table, "reason": record.reason},
     "table": lambda record: {"table": record.table},
     "source": lambda record: {"source": record.table.partition(".")[0]},
-    "date": lambda record: {"date": record.loaded_at.astimezone(UTC).date().isoformat()},
+    "date": lambda record: {"date": _day(record.loaded_at)},
 }
 """What failed records can be counted by."""
 
@@ -77,20 +77,7 @@ def records(settings: Settings, *, table: str | None, reason: str | None, limit:
         _all(settings, table, reason),
         key=lambda pair: (-pair[0].loaded_at.timestamp(), pair[0].table, pair[0].position),
     )
-    return [
-        {
-            "id": record.failed_id,
-            "table": record.table,
-            "position": record.position,
-            "reason": record.reason,
-            "field": record.field,
-            "message": record.message,
-            "loaded_at": str(record.loaded_at),
-            "state": state_of(last),
-            "attempts": 0 if last is None else last["attempt"],
-        }
-        for record, last in found[:limit]
-    ]
+    return [_row(record, last) for record, last in found[:limit]]
 
 
 def show(settings: Settings, record_id: str, position: str | None = None) -> Row:
@@ -169,21 +156,20 @@ def _all(
     settings: Settings, table: str | None, reason: str | None
 ) -> list[tuple[FailedRecord, Outcome | None]]:
     lake = Lake.open(settings)
-    heads = {contract: lake.head(contract) for contract in all_contracts()}
+    heads = {contract: lake.head(contract) for contract in contracts_named(table)}
     lake.ensure_tables()  # a lake of before has no table of outcomes
     known = outcomes(lake)
     with connect(settings) as connection:
         return [
             (record, known[contract.name].get(record.failed_id))
             for contract, head in heads.items()
-            if table in (None, contract.name, contract.source)
             for record in failed_records(connection, contract, head.metadata_location)
             if reason in (None, record.reason)
         ]
 
 
-def _shown(record: FailedRecord, last: Outcome | None, payload: bytes | None) -> Row:
-    shown: Row = {
+def _row(record: FailedRecord, last: Outcome | None) -> Row:
+    return {
         "id": record.failed_id,
         "table": record.table,
         "position": record.position,
@@ -195,6 +181,10 @@ def _shown(record: FailedRecord, last: Outcome | None, payload: bytes | None) ->
         "state": state_of(last),
         "attempts": 0 if last is None else last["attempt"],
     }
+
+
+def _shown(record: FailedRecord, last: Outcome | None, payload: bytes | None) -> Row:
+    shown = _row(record, last)
     if last is not None:
         shown["last_outcome"] = last["outcome"]
         shown["last_message"] = last["message"]

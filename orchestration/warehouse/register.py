@@ -53,13 +53,6 @@ def failed_rows_sql(contract: Contract, rows: str) -> str:
 from {rows}"""
 
 
-def _failed_rows(contract: Contract, metadata_location: str) -> str:
-    # Failed rows of event tables stand in the null partition: the predicate prunes the others.
-    partition = " where event_date is null" if contract.is_event else ""
-    rows = f"({relation_sql(contract, metadata_location, 'failed')}){partition}"
-    return failed_rows_sql(contract, rows)
-
-
 def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_seq: int) -> str:
     # Literal bounds on _ingest_seq prune the files of all earlier commits.
     return f"""
@@ -103,7 +96,7 @@ def register(
             f"create or replace view {contract.namespace}.{contract.table} as "
             f"{relation_sql(contract, location, 'good')}"
         )
-        failed.append(_failed_rows(contract, location))
+        failed.append(failed_rows_sql(contract, f"({relation_sql(contract, location, 'failed')})"))
         from_seq, to_seq = ranges[contract.name]
         if to_seq > from_seq:
             connection.execute(_count_loads(contract, location, from_seq, to_seq))

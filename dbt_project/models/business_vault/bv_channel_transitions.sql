@@ -52,36 +52,30 @@ channel_touches as (
     where {{ affected_dates('event_date') }}
 ),
 
-clicked as (
-    select distinct
-        impression_hk,
+accounted as (
+    select
+        touch_hk,
+        touch_type,
+        month_start_date
+    from converting
+    union distinct
+    select
+        impression_hk as touch_hk,
+        'view' as touch_type,
         month_start_date
     from channel_touches
     where touch_type = 'click'
 ),
 
-converted as (
-    select distinct
-        touch_hk,
-        month_start_date
-    from converting
-),
-
 null_touches as (
     select channel_touches.*
     from channel_touches
-    left join clicked
+    left join accounted
         on
-            channel_touches.touch_type = 'view'
-            and channel_touches.impression_hk = clicked.impression_hk
-            and channel_touches.month_start_date = clicked.month_start_date
-    left join converted
-        on
-            channel_touches.touch_hk = converted.touch_hk
-            and channel_touches.month_start_date = converted.month_start_date
-    where
-        clicked.impression_hk is null
-        and converted.touch_hk is null
+            channel_touches.touch_hk = accounted.touch_hk
+            and channel_touches.touch_type = accounted.touch_type
+            and channel_touches.month_start_date = accounted.month_start_date
+    where accounted.touch_hk is null
 ),
 
 touches as (

@@ -5,7 +5,7 @@ orphan collection finds later which files were only reached through forgotten sn
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -19,7 +19,7 @@ from ingestion.lake.pointers import forget_pointers
 from ingestion.lake.upkeep.tables import LakeTable
 
 KEPT_SNAPSHOTS: Final = 10
-KEPT_DAYS: Final = 3
+KEPT_HOURS: Final = 72
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def expire_table(
     done = fence.commit(lake_table.identifier, plan)
     # A process that died before this leaves pointers too many, which the next one removes.
     pointers = forget_pointers(root, lake_table.load(catalog))
-    return Expiry(done.table, done.before, done.removed, done.pinned, pointers, is_done=True)
+    return replace(done, pointers=pointers)
 
 
 def old_snapshots(

@@ -17,7 +17,7 @@ from ingestion.lake.pointers import pointers
 from ingestion.lake.raw_tables import RawTables, head_of
 from ingestion.lake.upkeep.backup import Backup, back_up, backup_folder, newest_backup
 from ingestion.lake.upkeep.compaction import MIN_FILES, TARGET_BYTES, Compaction, compact_table
-from ingestion.lake.upkeep.expiry import KEPT_DAYS, KEPT_SNAPSHOTS, Expiry, expire_table
+from ingestion.lake.upkeep.expiry import KEPT_HOURS, KEPT_SNAPSHOTS, Expiry, expire_table
 from ingestion.lake.upkeep.orphans import Orphans, find_orphans
 from ingestion.lake.upkeep.reachable import Kept
 from ingestion.lake.upkeep.tables import LakeTable, lake_tables
@@ -25,7 +25,6 @@ from ingestion.settings import Settings
 
 KEPT_PINS: Final = 3
 """The newest pins are kept whether or not a build of them is."""
-KEPT_HOURS: Final = KEPT_DAYS * 24
 
 Progress = Callable[[str], None]
 """Called with the name of each table before its turn."""
@@ -67,8 +66,8 @@ class Status:
     backup: Backup | None
 
 
-def _silent(_: str) -> None:
-    return
+def silent(_: str) -> None:
+    """The progress of who does not want to hear of it."""
 
 
 class Upkeep:
@@ -110,7 +109,7 @@ class Upkeep:
         target_bytes: int = TARGET_BYTES,
         min_files: int = MIN_FILES,
         check: bool = False,
-        progress: Progress = _silent,
+        progress: Progress = silent,
     ) -> list[Compaction]:
         """Rewrite small files of every table; see `compaction`.
 
@@ -147,7 +146,7 @@ class Upkeep:
         keep: int = KEPT_SNAPSHOTS,
         hours: float = KEPT_HOURS,
         check: bool = False,
-        progress: Progress = _silent,
+        progress: Progress = silent,
     ) -> list[Expiry]:
         """Forget old snapshots of every table; see `expiry`.
 
@@ -186,7 +185,7 @@ class Upkeep:
         *,
         hours: float = KEPT_HOURS,
         delete: bool = False,
-        progress: Progress = _silent,
+        progress: Progress = silent,
     ) -> list[Orphans]:
         """Find files that nothing reaches, and remove them if asked for; see `orphans`.
 
@@ -249,7 +248,7 @@ class Upkeep:
         """Where every table stands, and what is kept."""
         with lake_errors(self._settings):
             return Status(
-                tables=[self._status(table) for table in self._all(_silent)],
+                tables=[self._status(table) for table in self._all(silent)],
                 kept_pins=[pin.number for pin in kept.pins],
                 backup=newest_backup(backup_folder(self._settings)),
             )

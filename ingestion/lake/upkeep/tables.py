@@ -7,6 +7,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from ingestion.contracts import Contract
+from ingestion.contracts.schema import position_key
 from ingestion.lake.columns import personal_columns
 from ingestion.lake.ops import OPS_TABLES, OpsTable
 
@@ -48,15 +49,10 @@ def lake_tables(contracts: Sequence[Contract]) -> list[LakeTable]:
 
 
 def _raw(contract: Contract) -> LakeTable:
-    position = (
-        ("_kafka_topic_id", "_kafka_partition", "_kafka_offset")
-        if contract.carrier == "kafka"
-        else ("_source_file", "_source_line")
-    )
     return LakeTable(
         name=contract.name,
         identifier=contract.identifier,
-        order=("_ingest_seq", *position),
+        order=("_ingest_seq", *position_key(contract)),
         personal=frozenset(personal_columns(contract)),
     )
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from ingestion.contracts import Contract, all_contracts, raw_schema
 from ingestion.contracts.model import ELEMENT
+from ingestion.contracts.schema import failed_condition
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.duckdb import connect, ops_relation_sql, relation_sql
 from ingestion.lake.ops import OPS_TABLES
@@ -165,10 +166,8 @@ def failed_events(service: Service) -> str:
 
 
 def _failed_rows(service: Service, contract: Contract) -> str:
-    # Failed rows of event tables stand in the null partition: the predicate prunes the others.
-    partition = " and event_date is null" if contract.is_event else ""
     table = service.table(contract.namespace, contract.table + PINNED)
-    return failed_rows_sql(contract, f"{table}\nwhere _error.reason is not null{partition}")
+    return failed_rows_sql(contract, f"{table}\nwhere {failed_condition(contract)}")
 
 
 def count_loads(service: Service, ranges: Mapping[str, tuple[int, int]]) -> list[str]:

@@ -114,7 +114,7 @@ class Judge:
         return [node for node in self.nodes.values() if node.kind == "test"]
 
 
-def _nodes(settings: Settings, file: Path) -> dict[str, Node]:
+def project_nodes(settings: Settings, file: Path) -> dict[str, Node]:
     """All models and singular tests, each after what it reads."""
     surroundings = dbt.variables(settings, file, None)
     with dbt.environment(**surroundings):
@@ -154,7 +154,7 @@ def judging(settings: Settings, folder: Path) -> Iterator[Judge]:
     day, key = newest_key(settings.world)
     assert day == 1
     with open_file(file, settings, read_only=False) as connection:
-        judge = Judge(connection, _nodes(settings, file), read_key(key))
+        judge = Judge(connection, project_nodes(settings, file), read_key(key))
         judge.learn()
         yield judge
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from ingestion.contracts import Contract, Field, load_contract
+from ingestion.contracts.schema import position_columns
 from ingestion.landing import KeyStore, LandingContext
-from ingestion.landing.rows import position_names
 
 LOADED_AT = datetime(2026, 3, 29, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ def make_lineage() -> Callable[[Contract, int], pa.Table]:
             "_source_file": pa.repeat(pa.scalar("a.jsonl"), count),
             "_source_line": pa.array(range(1, count + 1), pa.int64()),
         }
-        return pa.table({name: positions[name] for name in position_names(contract)})
+        return pa.table({name: positions[name] for name in position_columns(contract)})
 
     return make
 

@@ -10,8 +10,8 @@ import pytest
 
 from ingestion.adworld.hostile import ad_event, user_event
 from ingestion.contracts import all_contracts, raw_schema
+from ingestion.contracts.schema import position_columns
 from ingestion.landing import LandingContext, Tally, engine, land_json, records
-from ingestion.landing.rows import position_names
 
 LOADED_AT = datetime(2026, 3, 29, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -219,8 +219,8 @@ def test_the_context_can_be_sent_to_an_executor(
 
 
 def test_position_columns_are_what_the_contract_needs(make_context: Callable) -> None:
-    assert position_names(make_context("fx.rates").contract) == ["_source_file", "_source_line"]
-    assert position_names(make_context("campaigns.sites").contract) == [
+    assert position_columns(make_context("fx.rates").contract) == ["_source_file", "_source_line"]
+    assert position_columns(make_context("campaigns.sites").contract) == [
         "_source_file",
         "_source_line",
     ]
