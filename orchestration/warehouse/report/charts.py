@@ -189,11 +189,12 @@ def _spend(rows: Sequence[Row], _columns: Sequence[str]) -> Figure:
 
 
 def _pacing(rows: Sequence[Row], columns: Sequence[str]) -> Figure:
-    """The line items that are furthest from their plan."""
+    """The line items that are furthest from their plan, by how much of it they delivered."""
     index, state = columns.index("index"), columns.index("state")
     running = [row for row in rows if row[index] is not None and row[state] != "ended"]
     running.sort(key=lambda row: abs(row[index] - 1), reverse=True)
-    shown = (running or [row for row in rows if row[index] is not None])[:12][::-1]
+    furthest = (running or [row for row in rows if row[index] is not None])[:12]
+    shown = sorted(furthest, key=lambda row: row[index])
     figure, axes = _figure(0.9 + 0.24 * max(len(shown), 1))
     axes.axvspan(0.9, 1.1, color=_LAND, linewidth=0)
     axes.axvline(1, color=_MUTED, linewidth=0.8)

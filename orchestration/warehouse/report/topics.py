@@ -338,7 +338,8 @@ def _pacing(asked: list[Row]) -> Topic:
         ),
         f"{lead}.",
         "Planned: budget by the elapsed part of the flight, as of the end of the advertiser date. "
-        "Index: delivered / planned; below 0.9 is under, above 1.1 over.",
+        "Index: delivered / planned; below 0.9 is under, above 1.1 over. Shown are the twelve line "
+        "items that run and are furthest from their plan.",
     )
 
 
