@@ -52,6 +52,9 @@ _CLICK = {
     **_PERSONAL,
 }
 
+_KAFKA_ORDER = "_ingest_seq, _kafka_topic_id || '/' || _kafka_partition, _kafka_offset"
+_FILE_ORDER = "_ingest_seq, _source_file, _source_line"
+
 
 @dataclass(frozen=True)
 class _Event:
@@ -81,11 +84,7 @@ class _Event:
         raw = {name: f"{prefix}{expression}" for name, expression in self.columns.items()}
         raw["event_at"] = "event_ts::timestamp"
         raw["event_date"] = "event_date"
-        position = (
-            "_ingest_seq, _kafka_topic_id || '/' || _kafka_partition, _kafka_offset"
-            if self.kafka
-            else "_ingest_seq, _source_file, _source_line"
-        )
+        order = _KAFKA_ORDER if self.kafka else _FILE_ORDER
         return Link(
             f"{self.raw} in raw_vault.{self.link}",
             tuple(raw),
@@ -94,7 +93,7 @@ class _Event:
                 {content_of(list(raw.values()))} as content
             from {self.raw}
             where {self.where} and place is not null
-            qualify row_number() over (partition by place order by {position}) = 1
+            qualify row_number() over (partition by place order by {order}) = 1
             """,
             f"select {key_text(self.key)} as place, {content_of(list(raw))} as content "
             f"from raw_vault.{self.link}",
@@ -180,10 +179,7 @@ def _user_actions() -> Link:
         select coalesce('id ' || {event_id}, 'at ' || {place}) as place,
             {content_of(raw)} as content
         from raw_user_events.events
-        qualify row_number() over (
-            partition by place
-            order by _ingest_seq, _kafka_topic_id || '/' || _kafka_partition, _kafka_offset
-        ) = 1
+        qualify row_number() over (partition by place order by {_KAFKA_ORDER}) = 1
         """,
         "select case when has_event_id then 'id ' else 'at ' end || user_action_id as place, "
         f"{content_of([*names, 'event_at', 'event_date'])} as content "
