@@ -799,7 +799,7 @@ LISTS: list[Row] = [
     ("null has no parts", "{{ list_length(split_text('cast(null as string)', ',')) }}", 0),
     (
         "gathered in order, without nulls",
-        "(select {{ list_to_text(list_of('t', 'id desc')) }} from " + LETTERS + " as s)",
+        "(select {{ list_to_text(list_of('t', '-id')) }} from " + LETTERS + " as s)",
         "a, b",
     ),
     (
