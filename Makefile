@@ -73,7 +73,7 @@ test-fast: setup ## Run what needs no broker, no Spark and no series of builds (
 parity: setup bigquery-emulator ## Prove that BigQuery gives the rows that DuckDB gives (SEED)
 	@unset $${!ADX_@}; $(BIN)/python -m tests.parity --seed $(SEED)
 
-bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 75 minutes)
+bench: setup ## Measure our parts beside their peers; writes benchmarks/latest.json (about 40 minutes)
 	@unset $${!ADX_@}; $(BIN)/python -m benchmarks
 
 lint: setup ## Check Python, SQL and the dbt project
