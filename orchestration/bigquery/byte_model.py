@@ -215,13 +215,13 @@ class ByteModel:
     def _rows_of(self, scan: Scan, history: int) -> float:
         _, dataset, name = scan.table
         name = name.removesuffix(PINNED)
-        measured = self._rows.get(name, 0)
-        a_day = measured / self._events * EVENTS_A_DAY
         if dataset.startswith("raw_") and dataset != "raw_vault":
-            a_day = EVENTS_A_DAY * self._rows.get(f"{dataset}.{name}", 0) / self._events
+            a_day = self._measured(f"{dataset}.{name}") / self._events * EVENTS_A_DAY
             if "_ingest_seq" in scan.bounds:
                 return a_day / BUILDS_A_DAY
             return a_day * _days(scan.bounds.get("event_date", ALL), history)
+        measured = self._measured(name)
+        a_day = measured / self._events * EVENTS_A_DAY
         if dataset == "staging":  # the last of the world's windows, a day
             return a_day * DAYS_OF_WORLD / BUILDS_A_DAY
         partition = self._tables[scan.table].partition
@@ -232,6 +232,16 @@ class ByteModel:
         if fnmatch(name, "rpt_*") or name.endswith("_daily"):  # rows by entity, not by event
             a_day = measured * ENTITY_SCALE / DAYS_OF_WORLD
         return a_day * _days(scan.bounds.get(partition, ALL), history)
+
+    def _measured(self, name: str) -> int:
+        """Rows of a table of the ad world."""
+        try:
+            return self._rows[name]
+        except KeyError:
+            raise KeyError(
+                f"ad_world.json does not know {name}: build a world and measure it, "
+                "see `python -m orchestration.bigquery.byte_model`"
+            ) from None
 
     def _people(self, name: str, bounds: Sequence[tuple[float, float]], history: int) -> float:
         people = PEOPLE_AT_FIRST + PEOPLE_A_DAY * history
@@ -346,7 +356,7 @@ def measure(file: Path) -> dict[str, Any]:
         rows |= {name: int(count) for name, count, _ in loads}
         tables = world.execute(
             "select schema_name, table_name from duckdb_tables() "
-            "where schema_name not in ('main', 'meta', 'ops', 'staging')"
+            "where schema_name not in ('main', 'staging')"
         ).fetchall()
         staged = world.execute(
             "select 'staging', table_name from duckdb_tables() where schema_name = 'staging'"
