@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from orchestration.bigquery.check import Report
 
+EPOCH = date(1970, 1, 1)
 HISTORIES = (7, 30, 90)
 """Days of history, the touched dates included."""
 
@@ -53,6 +55,23 @@ PEOPLE = (
 PEOPLE_AT_FIRST, PEOPLE_A_DAY = 300_000_000, 1_000_000
 """Assumed: the user ids of a large market, and how many more there are each day. How many accounts,
 profiles and audiences an id has is the ad world's."""
+
+SKETCHED = {
+    "fct_reach_sketches": "rpt_reach_lifetime",
+    "fct_reach_sketches_monthly": "rpt_reach_lifetime",
+    "fct_penetration_sketches": "rpt_market_penetration_lifetime",
+    "fct_penetration_sketches_monthly": "rpt_market_penetration_lifetime",
+}
+"""Tables of sketches, and those that have a row for each value that is sketched."""
+
+SKETCH_SIZE = 1_024
+"""Hashes that a sketch keeps at most: `reach_sketch_size`."""
+
+NOT_MEASURED = {"pins": 100, "billing_periods": 100, "frozen_lines": 100}
+"""Rows, assumed, of tables that the measured file has not: the platform's, and of closed months."""
+
+MONTH_START = "month_start_date"
+"""Partition of tables by month; all others are by day."""
 
 ENTITY_SCALE = 1_000
 """How many times the campaigns, line items, rates … of the ad world there are; they do not grow."""
@@ -91,6 +110,22 @@ GROWING: tuple[tuple[str, str, str], ...] = (
         "fct_*_billing_daily",
         "any closed month may be restated: a row a day and line item, not an event",
     ),
+    *(
+        (
+            report,
+            sketches,
+            "reach of all time: a row a month, value and kept hash, not an event",
+        )
+        for report, sketches in (
+            ("rpt_reach_lifetime", "fct_reach_sketches_monthly"),
+            ("rpt_market_penetration_lifetime", "fct_penetration_sketches_monthly"),
+        )
+    ),
+    (
+        "rpt_creative_lift",
+        "rpt_creative_performance_daily",
+        "experiments of all time: a row a day, creative and arm, not an event",
+    ),
     (
         "rpt_fx_exposure_monthly",
         "fct_*_billing_daily",
@@ -128,7 +163,11 @@ GROWING: tuple[tuple[str, str, str], ...] = (
     ),
     *(
         ("test *", keys, "keys are proved over all people and entities: a hash each")
-        for keys in ("hub_*", "link_*", "*sat_*", "dim_users", "bv_audience_members")
+        for keys in ("hub_*", "link_*", "*sat_*", "dim_users")
+    ),
+    *(
+        ("test *", monthly, "keys of what has a row a month: channels, values, paths; not an event")
+        for monthly in ("*_monthly", "bv_channel_*", "bv_attribution_channel_weights")
     ),
     (
         "test *",
@@ -229,14 +268,19 @@ class ByteModel:
             return self._people(name, scan.bounds.get(partition or "", ALL), history)
         if partition is None:
             return measured * ENTITY_SCALE
-        if fnmatch(name, "rpt_*") or name.endswith("_daily"):  # rows by entity, not by event
+        bounds = scan.bounds.get(partition, ALL)
+        if name in SKETCHED:
+            a_day = self._measured(SKETCHED[name]) * ENTITY_SCALE * SKETCH_SIZE
+        elif partition == MONTH_START:
+            a_day = measured * ENTITY_SCALE  # of a month
+        elif fnmatch(name, "rpt_*") or name.endswith("_daily"):  # rows by entity, not by event
             a_day = measured * ENTITY_SCALE / DAYS_OF_WORLD
-        return a_day * _days(scan.bounds.get(partition, ALL), history)
+        return a_day * (_months if partition == MONTH_START else _days)(bounds, history)
 
     def _measured(self, name: str) -> int:
         """Rows of a table of the ad world."""
         try:
-            return self._rows[name]
+            return NOT_MEASURED.get(name) or self._rows[name]
         except KeyError:
             raise KeyError(
                 f"ad_world.json does not know {name}: build a world and measure it, "
@@ -281,6 +325,20 @@ def _days(intervals: Iterable[tuple[float, float]], history: int) -> int:
         first = max(low, last - history + 1)
         days.update(range(int(first), int(min(high, last)) + 1))
     return len(days)
+
+
+def _months(intervals: Sequence[tuple[float, float]], history: int) -> float:
+    """How many of the months of the last days the intervals hold."""
+    if intervals == ALL:
+        return history / 30
+    last = days_since_epoch(TOUCHED_DATES[-1])
+    starts = {
+        day
+        for low, high in intervals
+        for day in range(int(max(low, last - history - 30)), int(min(high, last)) + 1)
+        if (EPOCH + timedelta(days=day)).day == 1
+    }
+    return len(starts)
 
 
 def tables_of(report: "Report") -> Iterator["Printed"]:

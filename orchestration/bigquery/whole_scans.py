@@ -30,13 +30,13 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "model.*.rpt_reach_lifetime",
-        "fct_reach_sketches",
-        "reach of all time: at most reach_sketch_size rows a day and value, not a row per event",
+        "fct_reach_sketches_monthly",
+        "reach of all time: at most reach_sketch_size rows a month and value, not a row per event",
     ),
     (
         "model.*.rpt_market_penetration_lifetime",
-        "fct_penetration_sketches",
-        "reach of all time: at most reach_sketch_size rows a day and value, not a row per event",
+        "fct_penetration_sketches_monthly",
+        "reach of all time: at most reach_sketch_size rows a month and value, not a row per event",
     ),
     (
         "model.*.rpt_creative_lift",

@@ -600,6 +600,18 @@ DEFECTS = (
         "breakdown in ( 'total', 'advertiser',",
         "breakdown in ( 'advertiser',",
     ),
+    Defect(
+        "fct_reach_sketches_monthly",
+        "a month keeps one id of each value",
+        "order by sketch_value ) <= 1024",
+        "order by sketch_value ) <= 1",
+    ),
+    Defect(
+        "fct_penetration_sketches_monthly",
+        "a month keeps one id of each value",
+        "order by sketch_value ) <= 1024",
+        "order by sketch_value ) <= 1",
+    ),
     Defect("bv_audience_members", "who has no id is a person", "and user_hk is not null", ""),
     Defect(
         "fct_billing_periods",

@@ -1,6 +1,6 @@
 {#
     Reach over the addressable audience of all time. The audience is exact; the reach is merged from the
-    sketches of the days: exact while a value has fewer reached ids than `reach_sketch_size`, else an
+    sketches of the months: exact while a value has fewer reached ids than `reach_sketch_size`, else an
     estimate with its relative standard error beside it, and never more than the audience.
 #}
 with audience as (
@@ -16,17 +16,17 @@ with audience as (
     from {{ ref('rpt_addressable_audience') }}
 ),
 
-daily as (
+monthly as (
     select
         {{ hash_to_text(hashdiff([
             'breakdown', 'country_code', 'region', 'age_band', 'gender', 'device_type',
         ])) }} as addressable_audience_key,
         sketch_value
-    from {{ ref('fct_penetration_sketches') }}
+    from {{ ref('fct_penetration_sketches_monthly') }}
 ),
 
 merged as (
-    {{ sketch('daily', ['addressable_audience_key'], size=var('reach_sketch_size')) }}
+    {{ sketch('monthly', ['addressable_audience_key'], size=var('reach_sketch_size')) }}
 ),
 
 estimates as (

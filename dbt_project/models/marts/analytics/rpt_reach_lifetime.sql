@@ -1,17 +1,17 @@
 {#
-    Reach of all time, merged from the sketches of the days: exact while a value reached fewer ids than
+    Reach of all time, merged from the sketches of the months: exact while a value reached fewer ids than
     `reach_sketch_size`, else an estimate with its relative standard error beside it.
 #}
-with daily as (
+with monthly as (
     select
         breakdown,
         breakdown_value,
         sketch_value
-    from {{ ref('fct_reach_sketches') }}
+    from {{ ref('fct_reach_sketches_monthly') }}
 ),
 
 merged as (
-    {{ sketch('daily', ['breakdown', 'breakdown_value'], size=var('reach_sketch_size')) }}
+    {{ sketch('monthly', ['breakdown', 'breakdown_value'], size=var('reach_sketch_size')) }}
 ),
 
 estimates as (
