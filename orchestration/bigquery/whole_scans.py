@@ -45,6 +45,11 @@ WHOLE_SCANS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "test.*",
+        "fct_*_sketches_monthly",
+        "a sketch has at most reach_sketch_size rows a month and value, not a row per event",
+    ),
+    (
+        "test.*",
         "rpt_*_daily",
         "a report has a row per day and campaign or line item, not per event",
     ),
