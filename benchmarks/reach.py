@@ -15,6 +15,7 @@ MODELS = (
     "marts/analytics/rpt_reach_daily",
     "marts/analytics/rpt_frequency_distribution_daily",
     "marts/analytics/fct_reach_sketches",
+    "marts/analytics/fct_reach_sketches_monthly",
     "marts/analytics/rpt_reach_lifetime",
 )
 
