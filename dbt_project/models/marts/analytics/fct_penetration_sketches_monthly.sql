@@ -2,7 +2,7 @@
     The sketches of a month's days as one, as fct_reach_sketches_monthly has them: the reached ids of
     each value of an audience with the smallest hashes.
 #}
-{%- set effects = verdict_effects(clicks=false) + [{'input': 'exchange.bid_requests'}] %}
+{%- set effects = verdict_effects(clicks=false) %}
 {%- for effect in effects %}
     {%- do effect.update({'widen_to': 'month'}) %}
 {%- endfor %}
@@ -10,7 +10,9 @@
     materialized='incremental',
     partition_by={'field': 'month_start_date', 'data_type': 'date'},
     cluster_by=['breakdown'],
-    meta={'date_effects': effects}
+    meta={'date_effects': effects + [
+        {'input': 'exchange.bid_requests', 'widen_to': 'month'},
+    ]}
 ) }}
 
 with daily as (

@@ -2,7 +2,8 @@
     The sketches of a month's days as one: what reach over long times is estimated from, at a price that
     grows by the month and not by the day. An increment merges the months that it touches anew.
 #}
-{%- set effects = verdict_effects(clicks=false, dimensions=['line_items', 'campaigns', 'placements']) %}
+{%- set dimensions = ['line_items', 'campaigns', 'placements'] %}
+{%- set effects = verdict_effects(clicks=false, dimensions=dimensions) %}
 {%- for effect in effects %}
     {%- do effect.update({'widen_to': 'month'}) %}
 {%- endfor %}
