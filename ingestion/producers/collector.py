@@ -35,6 +35,10 @@ from ingestion.producers.producer import BackPressureError, Producer, Receipt
 
 MOST_BYTES: Final = 1024 * 1024
 MOST_EVENTS: Final = 1000
+_MOST_READ: Final = 16 * MOST_BYTES
+"""Bytes that are read of a body that is too long, and forgotten: a connection that is closed on
+somebody who still sends is reset, and the answer is lost with it (RFC 9112, section 9.6)."""
+
 _MOST_PARAMETERS: Final = 100
 _LONG_BODY: Final = 32 * 1024
 """Bytes from which on a body is checked in a thread, so that others need not wait for it."""
@@ -255,14 +259,19 @@ def _skip(text: str, place: int) -> int:
 
 async def _body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 18 or int(declared) > MOST_BYTES):
+    size = int(declared[:19]) if declared.isdecimal() else 0
+    waits = "expect" in request.headers  # for our leave to send a body at all
+    if size > (MOST_BYTES if waits else _MOST_READ):
         raise _too_long()
-    parts, size = [], 0
+    parts, read = [], 0
     async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
+        read += len(part)
+        if read > _MOST_READ:
             raise _too_long()
-        parts.append(part)
+        if read <= MOST_BYTES:
+            parts.append(part)
+    if max(size, read) > MOST_BYTES:
+        raise _too_long()
     return b"".join(parts)
 
 

@@ -246,6 +246,8 @@ def test_the_collector_takes_events_over_http(settings: Settings) -> None:
             assert _status(f"{address}/v1/events/user-events", orjson.dumps(events)) == 202
             assert _status(f"{address}/v1/events/user-events", b"[]") == 400
             assert _status(f"{address}/v1/events/user-events", b" " * 2_000_000) == 413
+            # who is still sending is not cut off before reading why
+            assert _status(f"{address}/v1/events/user-events", _slowly(20), 2_000_000) == 413
             pixel = f"{address}/v1/pixel/video?impression_id=i&video_event=start&position_ms=0"
             assert _status(pixel) == 200
             second = subprocess.run(
@@ -265,9 +267,16 @@ def test_the_collector_takes_events_over_http(settings: Settings) -> None:
     assert len(kept(settings, "ad-events")) == 1
 
 
-def _status(address: str, body: bytes | None = None) -> int:
+def _slowly(parts: int) -> Iterator[bytes]:
+    for _ in range(parts):
+        time.sleep(0.05)
+        yield b" " * 100_000
+
+
+def _status(address: str, body: bytes | Iterator[bytes] | None = None, size: int = 0) -> int:
+    headers = {"Content-Length": str(size)} if size else {}
     try:
-        with urlopen(Request(address, body), timeout=20) as answer:  # noqa: S310 - loopback
+        with urlopen(Request(address, body, headers), timeout=20) as answer:  # noqa: S310 - loopback
             return int(answer.status)
     except HTTPError as error:
         return error.code
