@@ -109,7 +109,9 @@ class Server:
             record = json.loads(self._pid_file.read_text(encoding="utf-8"))
             process = psutil.Process(record["pid"])
             same = abs(process.create_time() - record["started"]) < _START_TIME_TOLERANCE
-            ours = any(self._mark in argument for argument in process.cmdline())
+            arguments = process.cmdline()
+            # while one program gives way to the next (`env` to `bash` to `java`) it has none
+            ours = not arguments or any(self._mark in argument for argument in arguments)
             return process if same and ours and _is_alive(process) else None
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None

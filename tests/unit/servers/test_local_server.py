@@ -1,0 +1,45 @@
+"""Which process a pid file means."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ingestion.local_server import Server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path, "The sleeper", mark="3600.25")
+    with made.lock():
+        made.launch(["sleep", "3600.25"], {})
+    yield made
+    made.stop(signal.SIGKILL)
+
+
+def test_a_process_that_becomes_another_program_is_still_the_server(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`env` becomes `bash` becomes `java`: for a moment the process has no arguments."""
+    monkeypatch.setattr("psutil.Process.cmdline", lambda _: [])
+    assert server.process() is not None
+
+
+def test_a_process_with_other_arguments_or_another_start_is_not_the_server(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = server.process()
+    assert found is not None
+    monkeypatch.setattr("psutil.Process.cmdline", lambda _: ["sleep", "12"])
+    assert server.process() is None
+    monkeypatch.undo()
+
+    record = {"pid": found.pid, "started": found.create_time() - 100}
+    kept = (tmp_path / "server.pid").read_text(encoding="utf-8")
+    (tmp_path / "server.pid").write_text(json.dumps(record), encoding="utf-8")
+    assert server.process() is None
+    (tmp_path / "server.pid").write_text(kept, encoding="utf-8")
+    assert server.process() == psutil.Process(found.pid)
