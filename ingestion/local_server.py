@@ -28,6 +28,8 @@ _LOG_BYTES: Final = 10 * 1024 * 1024
 _START_TIME_TOLERANCE: Final = 2.0
 """Seconds by which the reported start time of one process may differ when the clock is set."""
 _POLL_SECONDS: Final = 0.1
+_EXEC_SECONDS: Final = 2.0
+"""Seconds within which a process that starts another program shows its arguments."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,7 @@ class Server:
             record = json.loads(self._pid_file.read_text(encoding="utf-8"))
             process = psutil.Process(record["pid"])
             same = abs(process.create_time() - record["started"]) < _START_TIME_TOLERANCE
-            arguments = process.cmdline()
-            # while one program gives way to the next (`env` to `bash` to `java`) it has none
-            ours = not arguments or any(self._mark in argument for argument in arguments)
+            ours = any(self._mark in argument for argument in _arguments(process))
             return process if same and ours and _is_alive(process) else None
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None
@@ -210,6 +210,19 @@ def _is_alive(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    """The command line; it is empty for a moment while a program gives way to the next.
+
+    `env` becomes `bash`, and that becomes `java`. A thread of the kernel never has one.
+    """
+    deadline = time.monotonic() + _EXEC_SECONDS
+    while not (found := process.cmdline()) and _is_alive(process):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS / 10)
+    return found
 
 
 def loopback_port(url: str | None, setting: str) -> int:

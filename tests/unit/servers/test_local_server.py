@@ -20,12 +20,24 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.stop(signal.SIGKILL)
 
 
-def test_a_process_that_becomes_another_program_is_still_the_server(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("arguments", "is_ours"), [(["sleep", "3600.25"], True), (["sleep", "12"], False)]
+)
+def test_a_process_is_known_by_its_next_program_while_it_becomes_another(
+    server: Server, monkeypatch: pytest.MonkeyPatch, arguments: list[str], is_ours: bool
 ) -> None:
     """`env` becomes `bash` becomes `java`: for a moment the process has no arguments."""
+    shown = iter([[], [], arguments])
+    monkeypatch.setattr("psutil.Process.cmdline", lambda _: next(shown))
+    assert (server.process() is not None) == is_ours
+
+
+def test_a_process_that_never_has_arguments_is_not_the_server(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("psutil.Process.cmdline", lambda _: [])
-    assert server.process() is not None
+    monkeypatch.setattr("ingestion.local_server._EXEC_SECONDS", 0.05)
+    assert server.process() is None
 
 
 def test_a_process_with_other_arguments_or_another_start_is_not_the_server(
