@@ -28,7 +28,7 @@ def work(arguments: dict[str, Any]) -> dict[str, Any]:
     batches = [lines[at : at + _BATCH] for at in range(0, len(lines), _BATCH)]
     ready = [] if arguments["check"] else [[_trusted(line) for line in each] for each in batches]
     with open_producer(settings, TOPIC) as producer:
-        producer.check(batches[0])  # plans the query
+        producer.check(batches[0])
         waiting: deque[Future[Receipt]] = deque()
         clock = Clock()
         for number, batch in enumerate(batches):
@@ -46,7 +46,7 @@ def work(arguments: dict[str, Any]) -> dict[str, Any]:
 def _trusted(line: bytes) -> Ready:
     event = orjson.loads(line)
     payload = event[event["event_type"]]
-    return Ready(line[1:], (payload.get("user_id") or payload["impression_id"]).encode())
+    return line[1:], (payload.get("user_id") or payload["impression_id"]).encode()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from ingestion.failpoints import failpoint, write_all
 from ingestion.lake.durable import sync_folder
 
 
@@ -13,6 +14,7 @@ class Disk:
         """Create an empty file, durably, and open it; gives its handle."""
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         sync_folder(path.parent)
+        failpoint("producer.after_create")
         return handle
 
     def open(self, path: Path) -> int:
@@ -21,10 +23,15 @@ class Disk:
 
     def write(self, handle: int, content: bytes, offset: int) -> None:
         """Write all of the content at a place; it is not durable yet."""
-        view = memoryview(content)
-        while view:
-            written = os.pwrite(handle, view, offset)
-            view, offset = view[written:], offset + written
+        place = offset
+
+        def write(left: memoryview) -> int:
+            nonlocal place
+            written = os.pwrite(handle, left, place)
+            place += written
+            return written
+
+        write_all("producer.write", content, write)
 
     def sync(self, handle: int) -> None:
         """Return when what was written is durable."""
@@ -32,10 +39,12 @@ class Disk:
 
     def truncate(self, handle: int, size: int) -> None:
         """Cut a file."""
+        failpoint("producer.before_cut")
         os.ftruncate(handle, size)
 
     def remove(self, path: Path) -> None:
         """Remove a file; it may come back after a crash."""
+        failpoint("producer.before_remove")
         path.unlink()
 
     def close(self, handle: int) -> None:

@@ -5,8 +5,7 @@ member that the caller may not send is a repeated key, which the strict parser r
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -23,8 +22,14 @@ from ingestion.producers.records import MOST_KEY_BYTES
 Event = bytes | Mapping[str, Any]
 Header = list[tuple[str, str | bytes]] | None
 
+Ready = tuple[bytes, bytes]
+"""An event that is a record of its contract as soon as it has its envelope: its text behind the
+opening brace, and the key that decides its partition."""
+
 _BLANKS: Final = b" \t\r\n"
 _LONGEST_SEQ: Final = 2**63 - 1
+_AT_ONCE: Final = 200
+"""Events that are parsed at a time: the garbage collector looks through what lives longer."""
 _ANY_ID: Final = "01900000-0000-7000-8000-000000000000"
 
 
@@ -46,19 +51,6 @@ class EventRefusedError(AdxError):
         self.failure = failure
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An event that is a record of its contract as soon as it has its envelope.
-
-    Attributes:
-        members: Its text behind the opening brace.
-        key: What decides its partition.
-    """
-
-    members: bytes
-    key: bytes
-
-
 class Stream:
     """The events of one topic.
 
@@ -71,8 +63,11 @@ class Stream:
         self.topic = topic
         self.contract = contract_for_topic(topic)
         self._producer = producer_id
+        self._behind_id = f'","producer_id":"{producer_id}","seq":'
+        self._behind_seq = f',"schema_version":{self.contract.version}'
+        self._has_envelope = any(field.name == "seq" for field in self.contract.fields)
         self._minted: Callable[[str, int], bytes]
-        if any(field.name == "seq" for field in self.contract.fields):
+        if self._has_envelope:
             self._minted, self._key = self._envelope, _key_of_ad_event
         else:
             self._minted, self._key = _id_only, _key_of_user_event
@@ -85,13 +80,27 @@ class Stream:
         """Members that the producer mints."""
         return frozenset(orjson.loads(self._minted(_ANY_ID, 0) + b"}"))
 
-    def value(self, ready: Ready, event_id: str, seq: int) -> bytes:
-        """The text of an event with its envelope."""
-        return b"%b,%b" % (self._minted(event_id, seq), ready.members)
+    def records(
+        self, events: Iterable[Ready], event_ids: Iterable[str], first: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Keys and values of events: their texts with an envelope.
+
+        Args:
+            events: The events.
+            event_ids: Their ids.
+            first: Number of the first one.
+        """
+        minted = self._minted
+        return [
+            (key, minted(event_id, seq) + b"," + members)
+            for seq, ((members, key), event_id) in enumerate(
+                zip(events, event_ids, strict=True), first
+            )
+        ]
 
     def headers(self, seq: int) -> Header:
         """Record headers: what tells resends where the contract has no place for it."""
-        if self._minted == self._envelope:
+        if self._has_envelope:
             return None
         return [("producer_id", self._producer), ("seq", str(seq))]
 
@@ -110,24 +119,42 @@ class Stream:
 
     def judge(self, events: Sequence[Event]) -> list[Ready | Failure]:
         """What each event is: ready to get its envelope, or why not."""
-        return [self._judge(_text(event)) for event in events]
+        return [
+            verdict
+            for start in range(0, len(events), _AT_ONCE)
+            for verdict in self._judge_some(events[start : start + _AT_ONCE])
+        ]
+
+    def _judge_some(self, events: Sequence[Event]) -> Iterable[Ready | Failure]:
+        texts = [_text(event) for event in events]
+        longest = self._surely_short
+        short = [text for text in texts if isinstance(text, bytes) and len(text) < longest]
+        plain = self._quick.batch(short)
+        if len(plain) < len(texts):
+            known = iter(plain)
+            plain = [
+                next(known) if isinstance(text, bytes) and len(text) < longest else None
+                for text in texts
+            ]
+        key = self._key
+        return [
+            self._judge(text)
+            if event is None or isinstance(text, Failure)
+            else (text[1:], key(event))
+            for text, event in zip(texts, plain, strict=True)
+        ]
 
     def _judge(self, text: bytes | Failure) -> Ready | Failure:
+        """What an event is that is no plain one."""
         if isinstance(text, Failure):
             return text
-        event = self._quick(text) if len(text) < self._surely_short else None
-        if event is None:
-            failure = judge_json(self.contract, self._trial(text)).failure
-            if failure is not None:
-                return self._own(text, failure)
-            event = _parsed(text)
-        return Ready(text[1:], self._key(event))
+        failure = judge_json(self.contract, self._trial(text)).failure
+        if failure is not None:
+            return self._own(text, failure)
+        return text[1:], self._key(_parsed(text))
 
     def _envelope(self, event_id: str, seq: int) -> bytes:
-        return (
-            f'{{"event_id":"{event_id}","producer_id":"{self._producer}","seq":{seq},'
-            f'"schema_version":{self.contract.version}'
-        ).encode()
+        return f'{{"event_id":"{event_id}{self._behind_id}{seq}{self._behind_seq}'.encode()
 
     def _trial(self, text: bytes) -> bytes:
         """The event with an envelope of the greatest length."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 _TAIL_BITS = 74
 _STEP_BITS = 32
 _LOW_BITS = 62
+_NODE_BITS = 48
+_NODE = (1 << _NODE_BITS) - 1
 _VERSION = 0x7 << 12
-_VARIANT = 0b10 << _LOW_BITS
+_VARIANT = 0b10 << (_LOW_BITS - _NODE_BITS)
 
 
 class TimeOrderedIds:
@@ -39,17 +41,34 @@ class TimeOrderedIds:
 
     def mint(self) -> str:
         """The next id."""
+        return self.mint_many(1)[0]
+
+    def mint_many(self, count: int) -> list[str]:
+        """The next ids; the clock is read once for all of them."""
+        minted: list[str] = []
         now = self._clock_ms()
-        if now > self._milliseconds:
+        if count and now > self._milliseconds:
             self._begin(now)
-        else:
-            self._tail += 1 + self._random.getrandbits(_STEP_BITS)
-            if self._tail >> _TAIL_BITS:
-                self._begin(self._milliseconds + 1)
+            minted.append(self._front() + f"{self._tail & _NODE:012x}")
+        front, node = self._front(), self._tail & _NODE
+        step = self._random.getrandbits
+        for _ in range(count - len(minted)):
+            node += 1 + step(_STEP_BITS)
+            if node > _NODE:  # a digit in front of them changes, once in about 2^17 ids
+                self._tail += node - (self._tail & _NODE)
+                if self._tail >> _TAIL_BITS:
+                    self._begin(self._milliseconds + 1)
+                front, node = self._front(), self._tail & _NODE
+            minted.append(f"{front}{node:012x}")
+        self._tail += node - (self._tail & _NODE)
+        return minted
+
+    def _front(self) -> str:
+        """The text of an id before its last 48 bits."""
         high = self._tail >> _LOW_BITS
-        low = self._tail & ((1 << _LOW_BITS) - 1)
-        text = f"{(self._milliseconds << 16) | _VERSION | high:016x}{_VARIANT | low:016x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        low = (self._tail >> _NODE_BITS) & ((1 << (_LOW_BITS - _NODE_BITS)) - 1)
+        text = f"{(self._milliseconds << 16) | _VERSION | high:016x}{_VARIANT | low:04x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:]}-"
 
     def _begin(self, milliseconds: int) -> None:
         """A new millisecond; the upper half of its numbers is room to count in."""

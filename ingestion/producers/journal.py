@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,11 +27,13 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
 from ingestion.lake.durable import make_folder, write_file
 from ingestion.producers.disk import Disk
-from ingestion.producers.records import Record, pack, read_record, read_records, was_durable
+from ingestion.producers.records import Record, pack_all, read_records, was_durable
 
 SEGMENT_BYTES = 64 * 1024 * 1024
-_READ_BYTES = 1024 * 1024
+_READ_BYTES = 256 * 1024
 _SUFFIX = ".log"
+_POSITION = "position.json"
+_IDENTITY = "identity.json"
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Journal:
         make_folder(folder)
         self._lock = self._take(producer)
         try:
-            position = self._read_position()
+            position = read_position(folder)
             self._position = position.get("next", 0)
             self._clock_ms = position.get("clock_ms", 0)
             self._segments = self._find()
@@ -118,12 +121,7 @@ class Journal:
         if self._broken:
             raise self._unconfirmed()
         first = self._end
-        content = b"".join(
-            [
-                pack(seq, first, clock_ms, key, value)
-                for seq, (key, value) in enumerate(records, first)
-            ]
-        )
+        content = pack_all(records, first, first, clock_ms)
         if self._segments[-1].size >= self._segment_bytes:
             self._begin(first)
         segment = self._segments[-1]
@@ -155,7 +153,7 @@ class Journal:
         document = {"next": position, "clock_ms": max(self._clock_ms, clock_ms)}
         failpoint("producer.before_position")
         try:
-            write_file(self._folder / "position.json", json.dumps(document).encode())
+            write_file(self._folder / _POSITION, json.dumps(document).encode())
         except OSError as error:
             if not is_full(error):
                 raise
@@ -185,11 +183,11 @@ class Journal:
         for segment in reversed(self._segments):
             if segment.first <= seq:
                 return segment.first, segment.path
-        raise self._damaged(self._folder, f"no segment has record {seq}")
+        raise _damaged(self._folder, f"no segment has record {seq}")
 
     def damaged_at(self, path: Path, seq: int) -> AdxError:
         """The error for a record that was on disk and cannot be read any more."""
-        return self._damaged(path, f"record {seq} was on disk and cannot be read")
+        return _damaged(path, f"record {seq} was on disk and cannot be read")
 
     def _take(self, producer: str) -> int:
         handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -204,34 +202,24 @@ class Journal:
             ) from error
         return handle
 
-    def _read_position(self) -> dict[str, int]:
-        """The position; without a readable one, what the journal still has is sent again."""
-        try:
-            found = json.loads((self._folder / "position.json").read_bytes())
-            return {"next": int(found["next"]), "clock_ms": int(found["clock_ms"])}
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return {}
-
     def _identify(self, producer: str) -> str:
         """The `producer_id` of the events: the name and when its journal was begun.
 
         A journal that was lost begins again at number 0. So does another machine's with the same
         name. The second part of the id keeps their events apart.
         """
-        path = self._folder / "identity.json"
-        known = self._segments or self._position
-        try:
-            if known:
-                return str(json.loads(path.read_bytes())["producer_id"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
-            raise self._damaged(path, "it does not tell the producer_id") from error
+        if self._segments or self._position:
+            return read_identity(self._folder)
         made = f"{producer}.{time.time_ns() // 1_000_000:x}{uuid4().hex[:6]}"
-        write_file(path, json.dumps({"producer_id": made}).encode())
+        content = json.dumps({"producer_id": made}).encode()
+        write_file(self._folder / _IDENTITY, content)
         return made
 
     def _find(self) -> list[_Segment]:
-        paths = sorted(self._folder.glob(f"*{_SUFFIX}"))
-        return [_Segment(int(path.stem), path, path.stat().st_size) for path in paths]
+        return [
+            _Segment(first, path, path.stat().st_size)
+            for first, path in segment_files(self._folder)
+        ]
 
     def _recover(self) -> int:
         """Cut the torn tail, if there is one; gives the number of the next record."""
@@ -288,14 +276,6 @@ class Journal:
             exit_code=ExitCode.UNAVAILABLE,
         )
 
-    def _damaged(self, path: Path, what: str) -> AdxError:
-        return AdxError(
-            f"The journal is damaged: {what} ({path}).",
-            remedy="Restore that file, or move the folder away: its events that Kafka has not "
-            "acknowledged are lost then (docs/runbooks/producers.md).",
-            exit_code=ExitCode.DATA,
-        )
-
 
 class Reader:
     """Reads records in their order; only what is on disk.
@@ -311,7 +291,7 @@ class Reader:
         self._open()
 
     def records(self) -> list[Record]:
-        """The next records, about a MiB of them; none when all that is on disk was read.
+        """The next records, some hundred of them; none when all that is on disk was read.
 
         Raises:
             AdxError: A record that was on disk cannot be read.
@@ -319,10 +299,10 @@ class Reader:
         asked = _READ_BYTES
         while self._next < self._journal.end:
             content = os.pread(self._handle, asked, self._offset)
-            found, place = self._parse(content)
+            found = list(islice(read_records(content, self._next), self._journal.end - self._next))
             if found:
-                self._offset += place
-                self._next = found[-1].seq + 1
+                self._offset += sum([record.size for record in found])
+                self._next += len(found)
                 return found
             if len(content) == asked:
                 asked *= 4  # a record that is longer
@@ -340,6 +320,7 @@ class Reader:
 
     def _open(self) -> None:
         """Open the segment of the next record at its place."""
+        end = self._journal.end  # asked before the file is read: another thread may append
         first, path = self._journal.segment_of(self._next)
         self._handle = os.open(path, os.O_RDONLY)
         self._offset = 0
@@ -349,21 +330,45 @@ class Reader:
             if record.seq == self._next:
                 return
             self._offset += record.size
-        if self._next < self._journal.end:
+        if self._next < end:
             self.close()
             raise self._journal.damaged_at(path, self._next)
 
-    def _parse(self, content: bytes) -> tuple[list[Record], int]:
-        found: list[Record] = []
-        place = 0
-        end = self._journal.end
-        while (record := read_record(content, place)) is not None:
-            expected = self._next + len(found)
-            if record.seq != expected or expected >= end:
-                break
-            found.append(record)
-            place += record.size
-        return found, place
+
+def segment_files(folder: Path) -> list[tuple[int, Path]]:
+    """The segments of a journal, oldest first: number of the first record, and file."""
+    return [(int(path.stem), path) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
+
+
+def read_position(folder: Path) -> dict[str, int]:
+    """The position; without a readable one, what the journal still has is sent again."""
+    try:
+        found = json.loads((folder / _POSITION).read_bytes())
+        return {"next": int(found["next"]), "clock_ms": int(found["clock_ms"])}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def read_identity(folder: Path) -> str:
+    """The `producer_id` of a journal that has records.
+
+    Raises:
+        AdxError: Its file does not tell.
+    """
+    path = folder / _IDENTITY
+    try:
+        return str(json.loads(path.read_bytes())["producer_id"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, "it does not tell the producer_id") from error
+
+
+def _damaged(path: Path, what: str) -> AdxError:
+    return AdxError(
+        f"The journal is damaged: {what} ({path}).",
+        remedy="Restore that file, or move the folder away: its events that Kafka has not "
+        "acknowledged are lost then (docs/runbooks/producers.md).",
+        exit_code=ExitCode.DATA,
+    )
 
 
 def is_full(error: BaseException | None) -> bool:

@@ -18,7 +18,7 @@ _ERROR: Final = {
     "required": ["error"],
     "properties": {
         "error": {"type": "string"},
-        "reason": {"enum": ["parse", "schema", "contract", "oversize"]},
+        "reason": {"enum": ["parse", "schema", "contract", "privacy", "oversize"]},
         "field": {"type": ["string", "null"], "description": "Dotted path of the field at fault."},
         "index": {"type": "integer", "description": "Place of the event in the batch, from 0."},
     },

@@ -201,23 +201,20 @@ class Producer:
             BackPressureError: The journal is at its high-water mark, or its disk is full.
             AdxError: The producer has stopped.
         """
-        size = sum(HEADER_BYTES + len(each.key) + len(each.members) + 200 for each in events)
+        size = sum([HEADER_BYTES + len(key) + len(members) + 200 for members, key in events])
         future: Future[Receipt] = Future()
         future.set_running_or_notify_cancel()  # a caller that goes away takes nothing back
         with self._changed:
             self._demand_room(size)
             first = self._next
-            mint, value = self._ids.mint, self._stream.value
-            ids = tuple([mint() for _ in events])
+            ids = self._ids.mint_many(len(events))
             group = self._group
-            group.records += [
-                (ready.key, value(ready, event_id, seq))
-                for seq, (ready, event_id) in enumerate(zip(events, ids, strict=True), first)
-            ]
-            group.batches.append((future, Receipt(self.journal.producer_id, first, ids)))
+            group.records += self._stream.records(events, ids, first)
+            group.batches.append((future, Receipt(self.journal.producer_id, first, tuple(ids))))
             group.size += size
             self._next = first + len(events)
-            self._changed.notify_all()
+            if len(group.batches) == 1 or group.size >= GROUP_BYTES:
+                self._changed.notify_all()  # of what comes between, the writer need not hear
         return future
 
     def accept(self, *events: Event) -> Receipt:

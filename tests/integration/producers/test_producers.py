@@ -2,12 +2,10 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,26 +34,6 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("producers")]
 
 ADX = Path(sys.executable).with_name("adx")
-
-# Sends batches until it is killed, and prints the receipt of each.
-SENDING = """
-import itertools, sys
-from ingestion.producers.producer import open_producer
-from ingestion.settings import load_settings
-
-with open_producer(load_settings(), "user-events") as producer:
-    for number in itertools.count():
-        batch = [
-            {
-                "timestamp": "2023-10-23T12:34:56Z",
-                "event_name": f"{sys.argv[1]} {number} {part}",
-                "user_identifiers": {"id": f"user_{part}"},
-            }
-            for part in range(20)
-        ]
-        receipt = producer.accept(*batch)
-        print(sys.argv[1], number, receipt.first_seq, *receipt.event_ids, flush=True)
-"""
 
 
 def environment(settings: Settings, **others: str) -> dict[str, str]:
@@ -149,54 +127,6 @@ def test_lines_reach_the_topic_once_and_users_keep_their_partition(settings: Set
     assert len({partition for _, partition in partitions}) == 2
     contract = contract_for_topic("ad-events")
     assert not [event for event in records[:500] if judge_json(contract, event.value()).failure]
-
-
-def test_what_was_acknowledged_survives_kills_and_numbers_keep_their_events(
-    settings: Settings,
-) -> None:
-    rng = random.Random(3)
-    points = (
-        "producer.after_write:9",
-        "producer.after_sync:20",
-        "producer.after_ack",
-        "producer.before_position:2",
-        "producer.after_position",
-    )
-    promised: dict[int, tuple[str, str]] = {}
-    for run, point in enumerate([*points, None, None]):
-        with subprocess.Popen(
-            [sys.executable, "-c", SENDING, f"run{run}"],
-            stdout=subprocess.PIPE,
-            env=environment(settings, **({"ADX_FAILPOINT": point} if point else {})),
-        ) as process:
-            assert process.stdout is not None
-            most = 10_000 if point else rng.randrange(20, 200)
-            for told, line in enumerate(process.stdout, 1):
-                _receive(line, promised)
-                if told == most:
-                    process.kill()
-            assert process.wait(60) == -signal.SIGKILL
-    with open_producer(settings, "user-events") as producer:
-        assert producer.wait_until_sent(60)
-        end = producer.status.journalled
-    records = kept(settings, "user-events")
-    found = numbered(records)
-    assert sorted(found) == list(range(end))
-    assert len(promised) > 1_000
-    for seq, promise in promised.items():
-        event = orjson.loads(found[seq])
-        assert (event["event_name"], event["event_id"]) == promise
-    ids = [orjson.loads(found[seq])["event_id"] for seq in range(end)]
-    assert ids == sorted(set(ids))
-    names = Counter(orjson.loads(value)["event_name"] for value in found.values())
-    assert set(names.values()) == {1}
-
-
-def _receive(line: bytes, promised: dict[int, tuple[str, str]]) -> None:
-    run, number, first, *ids = line.decode().split()
-    for part, event_id in enumerate(ids):
-        assert int(first) + part not in promised
-        promised[int(first) + part] = (f"{run} {number} {part}", event_id)
 
 
 @pytest.fixture

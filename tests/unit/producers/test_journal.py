@@ -11,7 +11,13 @@ import pytest
 from ingestion.errors import AdxError, ExitCode
 from ingestion.producers.disk import Disk
 from ingestion.producers.journal import Journal
-from ingestion.producers.records import HEADER_BYTES, pack, read_record
+from ingestion.producers.records import (
+    HEADER_BYTES,
+    Record,
+    pack,
+    read_record,
+    read_records,
+)
 from tests.unit.producers.stand_ins import CrashingDisk
 
 Open = Callable[..., Journal]
@@ -302,3 +308,18 @@ def test_a_long_record_is_read(reopen: Open) -> None:
     long = [(b"k", b"x" * 5_000_000), (b"", b"y")]
     journal.append(long, 1)
     assert stored(journal) == long
+
+
+def test_what_is_appended_while_a_reader_looks_for_its_place_is_no_damage(
+    reopen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = reopen()
+    journal.append(events(0, 3), 1)
+
+    def overtaken(content: bytes, first: int) -> Iterator[Record]:
+        yield from read_records(content, first)
+        if journal.end == 3:
+            journal.append(events(3, 2), 2)
+
+    monkeypatch.setattr("ingestion.producers.journal.read_records", overtaken)
+    assert stored(journal, 3) == events(3, 2)

@@ -3,6 +3,7 @@
 import copy
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -73,6 +74,90 @@ def test_whatever_it_accepts_the_strict_parser_accepts(topic: str) -> None:
             verdict = judge_json(contract, text)
             assert (verdict.failure, verdict.extras) == (None, {}), text
     assert accepted > 50
+
+
+@pytest.mark.parametrize("topic", list(USUAL))
+def test_a_batch_is_judged_as_its_events_alone(topic: str) -> None:
+    contract = contract_for_topic(topic)
+    check = QuickCheck(contract, frozenset())
+    rng = random.Random(9)
+    usual = [orjson.dumps(event) for event in USUAL[topic]]
+    odd = [*_catalogue(contract.name), *rng.sample(list(_changed(topic)), 1_000)]
+    texts = [*rng.choices(usual, k=3_000), *odd]
+    rng.shuffle(texts)
+    while texts:
+        batch = [texts.pop() for _ in range(min(len(texts), rng.choice((1, 2, 7, 60))))]
+        assert check.batch(batch) == [check(text) for text in batch]
+
+
+def test_a_contract_that_wants_one_of_its_fields_is_left_to_the_strict_parser() -> None:
+    contract = replace(contract_for_topic("user-events"), one_of=("event_name", "event_id"))
+    check = QuickCheck(contract, frozenset())
+    assert check.batch([orjson.dumps(user_event(n)) for n in range(3)]) == [None] * 3
+
+
+REPEATED = (
+    b'{"timestamp":"2023-10-23T12:34:56Z",%b"event_name":"a"}',
+    b'{"timestamp":"2023-10-23T12:34:56Z","user_identifiers":{%b"id":"u"},"event_name":"a"}',
+)
+
+
+@pytest.mark.parametrize("template", REPEATED)
+@pytest.mark.parametrize("blank", [b"", b" ", b"\t", b"\r\n"])
+@pytest.mark.parametrize(
+    "value", [b'"a"', b"null", b"1", b'{"id":"u"}', b'["a"]', b'"\\"\\n\\u00e9"', b'"\\\\"']
+)
+def test_a_key_that_comes_twice_is_seen_alone_and_in_a_batch(
+    template: bytes, blank: bytes, value: bytes
+) -> None:
+    contract = contract_for_topic("user-events")
+    check = QuickCheck(contract, frozenset())
+    for name in (b"id", b"event_name", b"timestamp", b"tim\\u0065stamp", b"user_identifiers"):
+        text = template % (b'"' + name + b'"' + blank + b":" + blank + value + b",")
+        accepted = check(text) is not None
+        assert not (accepted and judge_json(contract, text).failure), text
+        good = template % b""
+        assert [each is not None for each in check.batch([good, text, good])] == [
+            True,
+            accepted,
+            True,
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_plain"),
+    [
+        (rb"\"quoted\" \/ \t \u00e9 \ud83d\ude00", True),
+        (rb"\\", False),
+        (rb"\u0000", False),
+        (rb"\ud800", False),
+        (rb"\ude00\ud83d", False),
+    ],
+)
+def test_escapes_are_plain_where_their_quotes_can_be_told(name: bytes, is_plain: bool) -> None:
+    check = QuickCheck(contract_for_topic("user-events"), frozenset())
+    text = b'{"timestamp":"2023-10-23T12:34:56Z","event_name":"%b"}' % name
+    assert (check(text) is not None) == is_plain
+
+
+def test_a_backslash_at_the_end_of_a_text_hides_no_key_that_comes_twice() -> None:
+    """Two quotes behind backslashes are as many as the name of a key has."""
+    check = QuickCheck(contract_for_topic("user-events"), frozenset())
+    ends = rb'"event_name":"a\\","user_identifiers":{"id":"b\\"},'
+    assert (
+        check(b'{%b"event_id":null,"event_id":null,"timestamp":"2023-10-23T12:34:56Z"}' % ends)
+        is None
+    )
+
+
+def test_an_address_of_version_6_and_a_time_with_an_offset_are_plain() -> None:
+    check = QuickCheck(contract_for_topic("ad-events"), frozenset())
+    event = MINTED | impression(1, ip="2001:db8::7")
+    assert check(orjson.dumps(event)) == event
+    event["event_ts"] = "2026-03-28T10:00:00.123+02:00"
+    assert check(orjson.dumps(event)) == event
+    event["event_ts"] = "2026-03-28T10:00:00.123+02:60"
+    assert check(orjson.dumps(event)) is None
 
 
 def _catalogue(table: str) -> Iterator[bytes]:
