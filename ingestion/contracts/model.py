@@ -3,6 +3,7 @@
 A contract is a JSON Schema (draft 2020-12) with a few keywords of ours:
 
 - `x-source`, `x-table`, `x-version`, `x-carrier`, `x-key`, `x-max-bytes` describe the table;
+- `x-files` has the forms of the names of the files that hold its records, where they are dropped;
 - `x-event-time` names the field whose UTC date is `event_date`;
 - `x-union` says that exactly the member named by the discriminator is filled, `x-one-of` that
   exactly one of some members is;
@@ -55,6 +56,9 @@ _KEYWORD_TYPES: dict[str, tuple[FieldType, ...]] = {
     "minItems": ("array",),
 }
 """Types for which the landing keeps a keyword; elsewhere it would be a rule that nothing keeps."""
+
+_DROPPED: tuple[Carrier, ...] = ("jsonl", "csv", "avro")
+"""Carriers whose records come in files."""
 
 _FLAT: tuple[Carrier, ...] = ("csv", "sql")
 """Carriers whose records have neither objects nor arrays."""
@@ -209,6 +213,7 @@ class Contract:
         one_of: Fields of which exactly one is filled.
         max_record_bytes: Longest record that is accepted, in bytes.
         fields: The declared fields.
+        files: Forms of the names of dropped files that hold its records, such as `clicks*.csv`.
         before: The version before this one; None for version 1.
     """
 
@@ -223,6 +228,7 @@ class Contract:
     one_of: tuple[str, ...]
     max_record_bytes: int
     fields: tuple[Field, ...]
+    files: tuple[str, ...] = ()
     before: "Contract | None" = None
 
     @classmethod
@@ -246,8 +252,11 @@ class Contract:
             one_of=tuple(node.get("x-one-of", ())),
             max_record_bytes=node["x-max-bytes"],
             fields=parse_fields(node),
+            files=tuple(node.get("x-files", ())),
             before=before,
         )
+        if contract.files and contract.carrier not in _DROPPED:
+            raise ValueError(f"x-files is for {', '.join(_DROPPED)}; it is {contract.carrier}")
         nested = [field for field in contract.fields if field.type in {"struct", "array"}]
         if nested and contract.carrier in _FLAT:
             raise ValueError(

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint, write_all
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -151,15 +152,18 @@ class KeyStore:
         # The file appears under its name complete or not at all, and only the first link succeeds.
         descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=self._folder)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(fresh)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                write_all("keys.write", fresh, lambda left: os.write(descriptor, left))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            failpoint("keys.before_link")
             try:
                 os.link(temporary, path)
             except FileExistsError:
                 pass  # another process was first; its key is read below
             else:
+                failpoint("keys.after_link")
                 self._sync_folder()
         finally:
             Path(temporary).unlink()

@@ -100,6 +100,15 @@ def wrong_value(field: Field, path: str, found: object) -> Violation:
     return Violation("contract", path, message)
 
 
+def not_replaceable(field: Field, path: str, found: object) -> Violation:
+    """The `privacy` failure of a personal value for which no stand-in can be made."""
+    message = (
+        f"{path} is {describe(found)} that cannot be replaced as personal data are; "
+        f"the contract allows {allowed(field)}."
+    )
+    return Violation("privacy", path, message)
+
+
 def check_json_type(field: Field, path: str, found: object) -> None:
     """Demand the JSON type that the contract declares; nothing is coerced.
 
@@ -148,8 +157,11 @@ def convert(field: Field, path: str, value: Any) -> Any:
         value: A value of the declared JSON type.
 
     Raises:
-        Violation: With the reason `contract`.
+        Violation: With the reason `contract`; or `privacy`, if it is a personal value that cannot
+            be replaced as the contract says.
     """
+    if field.pii == "ip" and parse_ip(value) is None:
+        raise not_replaceable(field, path, value)
     match field.type:
         case "ts":
             result: Any = parse_timestamp(value)
@@ -180,8 +192,6 @@ def _in_bounds(field: Field, value: Any) -> bool:
             return False
         if len(value) < field.min_length:
             return False
-        if field.pii == "ip":
-            return parse_ip(value) is not None
     return True
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Reason = Literal["parse", "schema", "contract", "oversize"]
+Reason = Literal["parse", "schema", "contract", "privacy", "oversize"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,9 @@ class Failure:
 
     Attributes:
         reason: `parse`: not one clean document; `schema`: another type than declared, or a
-            required field is missing; `contract`: right type, wrong value; `oversize`: too long.
+            required field is missing; `contract`: right type, wrong value; `privacy`: a personal
+            value that cannot be replaced, as it must be before anything is written; `oversize`:
+            too long.
         field: Dotted path of the declared field at fault, if there is one.
         message: What was found, by its kind, and what is allowed.
     """

@@ -94,6 +94,37 @@ def show(
 
 
 @app.command()
+def conflicts(
+    limit: Annotated[int, typer.Option(min=0, help="Also show this many, newest first.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count deliveries whose id was loaded before with another time.
+
+    They did not fail: they are loaded, the first one counts, and the published warehouse lists the
+    others.
+    """
+    from ingestion.settings import load_settings
+    from orchestration.warehouse import id_conflicts
+
+    settings = load_settings()
+    tables = id_conflicts.by_table(settings)
+    rows = id_conflicts.newest(settings, limit) if limit else []
+    if as_json:
+        print_json({"tables": tables, "conflicts": rows})
+        return
+    columns = ["source_table", "event_type", "conflict_count", "first_date", "last_date"]
+    total = sum(int(str(row["conflict_count"])) for row in tables)
+    print_table(
+        f"{total:,} id conflicts",
+        columns,
+        [[row[name] for name in columns] for row in tables],
+        grouped=True,
+    )
+    if rows:
+        print_table("Newest", list(rows[0]), [list(row.values()) for row in rows])
+
+
+@app.command()
 def replay(
     fix: Annotated[
         Path, typer.Option(help="File of rules; docs/runbooks/failed-records.md has examples.")

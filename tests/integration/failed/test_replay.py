@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 from collections import Counter
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from ingestion.contracts.avro import avro_schema
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failed import decisions, discard, outcomes, parse_rules, replay
 from ingestion.failed.rules import Rules
-from ingestion.lake import BatchClaim, Lake, commits, fence, fileio, files
+from ingestion.failpoints import DiedError, failing
+from ingestion.lake import BatchClaim, Lake
 from ingestion.lake.duckdb import connect
 from ingestion.landing import (
     KeyStore,
@@ -41,12 +43,25 @@ LANDERS = {"csv": land_csv_file, "jsonl": land_jsonl_file, "avro": land_avro_fil
 TABLES = (ACTIONS, "adserver.clicks", "adserver.impressions", "exchange.wins", "fx.rates")
 
 
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Where the lake of a test lies, and the copy of the empty one that each begins with."""
+    folder = tmp_path_factory.mktemp("replay")
+    return folder / "home", folder / "empty"
+
+
 @pytest.fixture
-def settings(tmp_path: Path, contract_folders: Any) -> Settings:
+def settings(homes: tuple[Path, Path], contract_folders: Any) -> Settings:
     """A lake of one table a carrier."""
     contract_folders.use(contract_folders.first(*TABLES))
-    settings = Settings(home=tmp_path / "home")
-    Lake.open(settings).ensure_tables()
+    home, empty = homes
+    settings = Settings(home=home)
+    if empty.exists():
+        shutil.rmtree(home)
+        shutil.copytree(empty, home)
+    else:
+        Lake.open(settings).ensure_tables()
+        shutil.copytree(home, empty)
     return settings
 
 
@@ -329,10 +344,6 @@ def test_discarding_needs_a_reason_and_is_recorded_for_good(settings):
     assert kinds == ["discard"]
 
 
-class KilledError(BaseException):
-    """What no handler of ours may stop, as a kill."""
-
-
 POINTS = [
     ("lake.before_rename", 1),
     ("lake.before_swap", 1),
@@ -348,23 +359,11 @@ POINTS = [
 def test_a_replay_killed_anywhere_ends_as_one_that_was_not(settings, monkeypatch):
     """Two commits of the raw table a run, each followed by one of the outcomes."""
     monkeypatch.setattr(decisions, "_RECORDS", 2)
-    wanted: list[Any] = [None, 0]
-
-    def dying(name: str) -> None:
-        if name == wanted[0]:
-            wanted[1] -= 1
-            if wanted[1] == 0:
-                raise KilledError(name)
-
-    for module in (commits, decisions, fence, fileio, files):
-        monkeypatch.setattr(module, "failpoint", dying)
     for number, (point, passes) in enumerate(POINTS, start=1):
         name = f"e{number}"
         land_actions(settings, action(name, EPOCH), action(name, [1]), action(name, EPOCH))
-        wanted[:] = [point, passes]
-        with pytest.raises(KilledError):
+        with failing(point, "die", at=passes), pytest.raises(DiedError):
             replay(settings, rules(SECONDS))
-        wanted[:] = [None, 0]
         assert reconciled(settings) == [], (point, passes)
         assert states(settings).total() == 3 * number
         replay(settings, rules(SECONDS))

@@ -17,7 +17,7 @@ FILES = sorted(Path(ingestion.contracts.__file__).parent.glob("*/*.json"))
 TABLE_KEYWORDS = {
     *("$schema", "$id", "title", "description", "type", "properties", "required"),
     *("x-source", "x-table", "x-version", "x-carrier", "x-key", "x-event-time", "x-union"),
-    *("x-max-bytes", "x-one-of"),
+    *("x-max-bytes", "x-one-of", "x-files"),
 }
 FIELD_KEYWORDS = {
     *("type", "description", "format", "enum", "minimum", "maximum", "minLength"),
@@ -68,6 +68,11 @@ def test_a_contract_lies_where_its_name_says(path: Path) -> None:
     assert path.name == f"{node['x-table']}.v{node['x-version']}.json"
     assert node["$id"] == f"advertisex:{node['title']}.v{node['x-version']}"
     assert node["title"] == f"{node['x-source']}.{node['x-table']}"
+
+
+def test_every_table_of_dropped_files_says_how_they_are_named_and_no_other_does() -> None:
+    for contract in all_contracts():
+        assert bool(contract.files) == (contract.carrier in {"jsonl", "csv", "avro"}), contract.name
 
 
 @pytest.mark.parametrize("contract", all_contracts(), ids=lambda contract: contract.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import Action, DiedError, failing
 from ingestion.landing import KeyStore
 
 DAY = date(2026, 3, 28)
@@ -151,3 +152,37 @@ def test_a_machine_without_the_shared_key_folder_makes_no_key_of_its_own(tmp_pat
     apart.pseudonym_key()
     with pytest.raises(AdxError, match="does not hold the pseudonym key"):
         apart.demand(fingerprint)
+
+
+POINTS = ("keys.write", "keys.before_link", "keys.after_link")
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_death_leaves_a_whole_key_or_none(
+    keys: KeyStore, tmp_path: Path, point: str, at: int
+) -> None:
+    with failing(point, "die", at) as fault, pytest.raises(DiedError):
+        keys.encrypt(DAY, b"a")
+    assert fault.came
+    left = {path.name: path.read_bytes() for path in (tmp_path / "keys").glob("*.key")}
+    token = KeyStore(tmp_path / "keys").encrypt(DAY, b"a")
+    assert KeyStore(tmp_path / "keys").decrypt(token) == b"a"
+    assert len(left) == at - 1 + (point == "keys.after_link")
+    assert all((tmp_path / "keys" / name).read_bytes() == key for name, key in left.items())
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("action", ["raise", "full"])
+def test_a_disk_that_fails_is_said_and_the_next_try_makes_the_key(
+    keys: KeyStore, point: str, action: Action
+) -> None:
+    with failing(point, action), pytest.raises(AdxError, match="cannot be used"):
+        keys.pseudonym_key()
+    assert len(keys.pseudonym_key()) == 32
+
+
+def test_a_key_that_is_written_in_pieces_is_whole(keys: KeyStore) -> None:
+    with failing("keys.write", "short") as fault:
+        assert len(keys.pseudonym_key()) == 32
+    assert fault.came
