@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.contracts import Contract
+from ingestion.failpoints import failpoint
 from ingestion.lake import Lake, StreamClaim
 from ingestion.lake.problems import storage_errors
 
@@ -41,26 +42,31 @@ class BatchLedger:
     def recover(self) -> None:
         """Append what a killed run left."""
         with storage_errors(self._intent.parent):
-            if self._intent.exists():
-                intent = json.loads(self._intent.read_text(encoding="utf-8"))
-                if self._is_in(intent["topic_id"], intent["end"]):
-                    self._note(intent["row"])
-                self._intent.unlink()
+            self._settle()
         self.append()
 
     def intend(self, row: Mapping[str, Any], claim: StreamClaim) -> None:
         """Note a batch before it is committed."""
         intent = {"topic_id": claim.topic_id, "end": claim.end, "row": _as_json(row)}
         with storage_errors(self._intent.parent):
+            self._settle()  # one whose commit is in, and after which something failed
             self._intent.parent.mkdir(parents=True, exist_ok=True)
             scratch = self._intent.with_suffix(".tmp")
             scratch.write_text(json.dumps(intent), encoding="utf-8")
+            failpoint("stream.in_intent")
             scratch.replace(self._intent)
+            failpoint("stream.after_intent")
+
+    def withdraw(self) -> None:
+        """Forget the intended batch: another stream has landed its offsets, and notes them."""
+        with storage_errors(self._intent.parent):
+            self._intent.unlink(missing_ok=True)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Note a batch that is in; appends what is pending if the last append is a minute ago."""
         with storage_errors(self._intent.parent):
             self._note(_as_json(row))
+            failpoint("stream.after_note")
             self._intent.unlink(missing_ok=True)
         if time.monotonic() - self._last_append > _APPEND_SECONDS:
             self.append()
@@ -73,7 +79,16 @@ class BatchLedger:
                 return
             lines = self._pending.read_text(encoding="utf-8").splitlines()
         self._lake.append_ops("run_ledger", list(_whole_rows(lines)))
+        failpoint("stream.after_ledger")
         self._pending.unlink(missing_ok=True)
+
+    def _settle(self) -> None:
+        """Note the intended batch if the lake holds its offsets, and forget the intent."""
+        if self._intent.exists():
+            intent = json.loads(self._intent.read_text(encoding="utf-8"))
+            if self._is_in(intent["topic_id"], intent["end"]):
+                self._note(intent["row"])
+            self._intent.unlink()
 
     def _note(self, row: Mapping[str, Any]) -> None:
         self._pending.parent.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
 
 _ERROR_OPEN, _ERROR_CLOSE = "<adx-error>", "</adx-error>"
 
@@ -21,7 +23,7 @@ class QueryPlan:
 
     Attributes:
         topic: Logical name of the topic.
-        topic_id: UUID of the topic that the table is read from.
+        topic_id: The topic that the table is read from, as the lake knows it.
         source: Source of the contract.
         table: Table of the contract.
         version: Version of the contract.
@@ -124,7 +126,8 @@ class DriverState:
     """The head that the next batch is planned on, told by the driver to the planning process.
 
     Spark plans in a Python process of its own. Handing it this number spares it opening the lake
-    for each batch; a wrong number would be refused by the fence.
+    for each batch. A wrong number would be refused by the fence, and taken for another stream's
+    doing; so a file that was cut short or written over is known by its checksum.
     """
 
     def __init__(self, plan: QueryPlan) -> None:
@@ -134,12 +137,25 @@ class DriverState:
         """Tell the number of the newest commit."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".tmp")
-        scratch.write_text(str(ingest_seq), encoding="ascii")
+        scratch.write_text(_checked(ingest_seq), encoding="ascii")
+        failpoint("stream.in_state")
         scratch.replace(self._path)
 
     def read(self) -> int:
-        """The number of the newest commit."""
-        return int(self._path.read_text(encoding="ascii"))
+        """The number of the newest commit.
+
+        Raises:
+            ValueError: The file is damaged; the query fails, and the next one gets a new file.
+        """
+        text = self._path.read_text(encoding="ascii")
+        number = int(text.partition(" ")[0])
+        if text != _checked(number):
+            raise ValueError(f"{self._path} is damaged: {text[:50]!r}")
+        return number
+
+
+def _checked(number: int) -> str:
+    return f"{number} {crc32(str(number).encode()):08x}"
 
 
 def int_keys(offsets: dict[str, int]) -> dict[int, int]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -28,6 +29,7 @@ from ingestion.contracts import Contract
 from ingestion.contracts.registry import FOLDER_VARIABLE
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
+from ingestion.gaps import Numbers, is_numbered, settle_offsets
 from ingestion.kafka.client import Topic, describe_topics
 from ingestion.lake import DataFile, Lake, StalePlan, StreamClaim
 from ingestion.lake.ops import new_run_id
@@ -35,7 +37,7 @@ from ingestion.lake.problems import storage_errors
 from ingestion.landing import KeyStore
 from ingestion.settings import Settings
 from ingestion.streaming.ledger import BatchLedger
-from ingestion.streaming.offsets import recreated, start_offsets
+from ingestion.streaming.offsets import cluster_id, current_id, recreated, start_offsets
 from ingestion.streaming.plan import Descriptor, DriverState, QueryPlan, unwrap_error
 from ingestion.streaming.source import PLAN_OPTION, source_of
 from ingestion.streaming.spark import spark_log
@@ -47,6 +49,8 @@ _CALM_BATCHES = 100
 """Batches after which a lost race is forgotten: that other writer has gone."""
 _MOST_FAILURES = 3
 _POLL_SECONDS = 0.2
+_NUMBERS_SECONDS = 60.0
+"""How often a service looks at the numbers of producers; a drain looks at its end."""
 
 
 @dataclass
@@ -78,6 +82,28 @@ class TopicReport:
     bytes: int = 0
     lag: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a topic stands, and where the lake does.
+
+    Attributes:
+        topic: The topic as the cluster has it.
+        topic_id: The topic as the lake knows it.
+        start: The next offset of each partition that is to be landed.
+        at: When the cluster was asked.
+    """
+
+    topic: Topic
+    topic_id: str
+    start: dict[int, int]
+    at: datetime
+
+    @property
+    def lag(self) -> int:
+        """Records that the cluster has and the lake has not."""
+        return sum(self.topic.end.values()) - sum(self.start.values())
 
 
 class TopicStream:
@@ -116,6 +142,10 @@ class TopicStream:
         self._stopping = False
         self._batch_error: BaseException | None = None
         self._failed_in_a_row = 0
+        numbered = is_numbered(contract)
+        self._numbers = Numbers(settings, lake, contract) if numbered else None
+        self._next_numbers = 0.0
+        self._watched: Position | None = None
 
     def behind(self) -> int:
         """Records that the cluster has and the lake has not.
@@ -123,15 +153,14 @@ class TopicStream:
         Raises:
             AdxError: The cluster cannot be reached, or going on would lose records.
         """
-        topic, start = self._position()
-        return sum(topic.end.values()) - sum(start.values())
+        return self._position().lag
 
     def recover(self) -> None:
         """Clear away what a killed run left: its checkpoint, and measures that wait for the ledger.
 
         Call it under the topic's lock, as everything that follows.
         """
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _clear(self._folder)
         self._ledger.recover()
 
     def run(self, spark: SparkSession) -> None:
@@ -145,9 +174,27 @@ class TopicStream:
         try:
             self._run_queries(spark)
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _clear(self._folder)
             self._ledger.append()
             self.report.seconds = time.monotonic() - began
+
+    def check_numbers(self, complete_at: datetime | None = None) -> None:
+        """Note which numbers of producers are missing; to be called when all is landed.
+
+        Args:
+            complete_at: Everything is landed that the topic held at this time; None: now.
+
+        Raises:
+            AdxError: Some are missing for too long, and nobody has accepted it.
+        """
+        if self._numbers is None:
+            return
+        if complete_at is None:
+            position = self._position()
+            complete_at = position.at if position.lag == 0 else None
+        gaps = self._numbers.look(complete_at)
+        if gaps:
+            raise self._numbers.halt(gaps)
 
     def stop(self) -> None:
         """Let the running batch finish and begin no other."""
@@ -155,15 +202,17 @@ class TopicStream:
             self._stopping = True
 
     def _run_queries(self, spark: SparkSession) -> None:
-        target: dict[int, int] | None = None
+        target: Position | None = None
         stale = stale_at = 0
         while not self._stopping:
-            topic, start = self._position()
+            position = self._position()
             if self._once:
-                target = target or topic.end
-                if all(start[partition] >= end for partition, end in target.items()):
+                target = target or position
+                if all(position.start[part] >= end for part, end in target.topic.end.items()):
+                    self.check_numbers(target.at)
                     return
-            error = self._run_query(spark, self._plan(topic, start, target))
+            end = None if target is None else target.topic.end
+            error = self._run_query(spark, self._plan(position, end))
             if isinstance(error, StalePlan):
                 calm = self.report.batches - stale_at >= _CALM_BATCHES
                 stale, stale_at = 1 if calm else stale + 1, self.report.batches
@@ -171,6 +220,8 @@ class TopicStream:
                 if stale == _MOST_STALE:
                     raise self._lost() from error
             elif isinstance(error, AdxError):
+                if error.exit_code == ExitCode.DATA:
+                    self._position()  # notes what is missing, and says so
                 raise error
             elif error is not None:
                 self._failed_in_a_row += 1
@@ -178,25 +229,28 @@ class TopicStream:
                 if self._failed_in_a_row == _MOST_FAILURES:
                     raise self._broken(error) from error
 
-    def _position(self) -> tuple[Topic, dict[int, int]]:
-        (topic,) = describe_topics(self._settings, [self._name])
-        committed = self._lake.stream_position(self._contract)
-        return topic, start_offsets(topic, committed, self._contract.name)
+    def _position(self) -> Position:
+        at = datetime.now(UTC)
 
-    def _plan(
-        self, topic: Topic, start: dict[int, int], target: dict[int, int] | None
-    ) -> QueryPlan:
+        def describe() -> Topic:
+            return describe_topics(self._settings, [self._name])[0]
+
+        topic, committed = settle_offsets(self._lake, self._contract, describe)
+        start = start_offsets(topic, committed, self._contract.name)
+        return Position(topic, current_id(topic.topic_id, committed), start, at)
+
+    def _plan(self, position: Position, end: dict[int, int] | None) -> QueryPlan:
         folder = self._folder / uuid.uuid4().hex[:12]
         return QueryPlan(
             topic=self._name,
-            topic_id=topic.topic_id,
+            topic_id=position.topic_id,
             source=self._contract.source,
             table=self._contract.table,
             version=self._contract.version,
             contracts=os.environ.get(FOLDER_VARIABLE, ""),
             location=self._lake.location(self._contract),
-            start=start,
-            end=target,
+            start=position.start,
+            end=end,
             most_records=self._settings.stream_batch_records,
             folder=str(folder),
             settings=self._settings.model_dump_json(),
@@ -210,15 +264,40 @@ class TopicStream:
         with storage_errors(plan.folder):
             DriverState(plan).write(self._lake.head(self._contract).ingest_seq)
         batches = self.report.batches
+        halt: AdxError | None = None
         try:
             query = self._start_query(spark, plan)
             while not query.awaitTermination(_POLL_SECONDS):
+                if not self._once:
+                    halt = halt or self._watch_numbers()
+                if halt is not None:
+                    self.stop()
                 if self._stopping:
                     query.stop()
-        except PySparkException as error:
-            return self._batch_error or unwrap_error(str(error)) or error
+        except (PySparkException, Py4JError) as error:
+            # the latter where Spark could not even plan, as when its Python processes were killed
+            return halt or self._batch_error or unwrap_error(str(error)) or error
+        if halt is not None:
+            return halt
         if self.report.batches == batches and not self._stopping:
             return RuntimeError("the query ended without landing anything")
+        return None
+
+    def _watch_numbers(self) -> AdxError | None:
+        """What ends the service: numbers of producers are missing, or nobody can say."""
+        if self._numbers is None or time.monotonic() < self._next_numbers:
+            return None
+        self._next_numbers = time.monotonic() + _NUMBERS_SECONDS
+        try:
+            position = self._position()
+            before = self._watched
+            if before is None:
+                self._watched = position
+            elif all(position.start[part] >= end for part, end in before.topic.end.items()):
+                self._watched = position
+                self.check_numbers(before.at)
+        except AdxError as error:
+            return error
         return None
 
     def _start_query(self, spark: SparkSession, plan: QueryPlan) -> StreamingQuery:
@@ -256,10 +335,8 @@ class TopicStream:
         claim = claim_of(self._settings.topic(self._name), plan.topic_id, descriptors)
         files = files_of(descriptors)
         (topic,) = describe_topics(self._settings, [self._name])
-        if topic.topic_id != plan.topic_id:  # recreated while the tasks were reading
-            raise recreated(
-                topic.name, known=[plan.topic_id], found=topic.topic_id, table=self._contract.name
-            )
+        if topic.topic_id != cluster_id(plan.topic_id):  # recreated while the tasks were reading
+            raise recreated(topic, plan.topic_id, self._contract.name)
         row = self._ledger_row(descriptors, started_at)
         details = {
             "topic": claim.topic,
@@ -273,11 +350,16 @@ class TopicStream:
         self._ledger.intend({**row, "details": json.dumps(details)}, claim)
         failpoint("stream.before_commit")
         written = time.monotonic()
-        result = self._lake.commit_files(
-            self._contract, files, claim, expected_seq=descriptors[0].ingest_seq - 1
-        )
+        try:
+            result = self._lake.commit_files(
+                self._contract, files, claim, expected_seq=descriptors[0].ingest_seq - 1
+            )
+        except StalePlan:
+            self._ledger.withdraw()
+            raise
         failpoint("stream.after_commit")
         if result.status == "already":
+            self._ledger.withdraw()
             raise StalePlan(f"{self._contract.name}: another stream landed the same offsets")
         committed = time.monotonic()
         DriverState(plan).write(result.ingest_seq)
@@ -364,6 +446,15 @@ def files_of(descriptors: Sequence[Descriptor]) -> list[DataFile]:
     if rows != read:
         raise ValueError(f"{read} records were read, but the files hold {rows} rows")
     return files
+
+
+def _clear(folder: Path) -> None:
+    """Remove a checkpoint, whatever it has become."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        with storage_errors(folder):
+            folder.unlink(missing_ok=True)
 
 
 def _by_reason(descriptors: Iterable[Descriptor]) -> Counter[str]:

@@ -43,8 +43,9 @@ def run_stream(
 
     Raises:
         AdxError: The broker, the lake, Java or the disk cannot be used; records are gone before
-            they were landed; another stream lands one of the topics; or a drain was stopped
-            before its end. What was committed stays, and the next run goes on behind it.
+            they were landed, or never came, and nobody has accepted that (`adx gaps`); another
+            stream lands one of the topics; or a drain was stopped before its end. What was
+            committed stays, and the next run goes on behind it.
     """
     lake = Lake.open(settings)
     lake.ensure_tables()
@@ -58,6 +59,9 @@ def run_stream(
         busy = [stream for stream, lag in zip(streams, behind, strict=True) if lag or not once]
         if busy:
             _run(settings, busy, stop, once=once, keep_spark=keep_spark)
+        for stream in streams:
+            if stream not in busy:
+                stream.check_numbers()
     return [stream.report for stream in streams]
 
 

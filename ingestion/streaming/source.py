@@ -100,17 +100,13 @@ class TopicReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def _cluster_end(self, start: dict[int, int]) -> dict[int, int]:
         from ingestion.kafka.client import describe_topics  # noqa: PLC0415
         from ingestion.settings import Settings  # noqa: PLC0415
-        from ingestion.streaming.offsets import check_kept, recreated  # noqa: PLC0415
+        from ingestion.streaming.offsets import check_kept, cluster_id, recreated  # noqa: PLC0415
 
         settings = Settings.model_validate_json(self._plan.settings)
         (topic,) = describe_topics(settings, [self._plan.topic])
-        if topic.topic_id != self._plan.topic_id:
-            raise recreated(
-                topic.name,
-                known=[self._plan.topic_id],
-                found=topic.topic_id,
-                table=f"{self._plan.source}.{self._plan.table}",
-            )
+        if topic.topic_id != cluster_id(self._plan.topic_id):
+            table = f"{self._plan.source}.{self._plan.table}"
+            raise recreated(topic, self._plan.topic_id, table)
         check_kept(topic, start)
         return topic.end
 

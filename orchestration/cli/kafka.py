@@ -66,13 +66,15 @@ def topics(as_json: JsonFlag = False) -> None:
     from ingestion.kafka import TOPICS, describe_topics
     from ingestion.lake import Lake
     from ingestion.settings import load_settings
+    from ingestion.streaming.offsets import current_id
 
     settings = load_settings()
     lake = Lake.open(settings)
     lake.ensure_tables()
     rows: list[dict[str, object]] = []
     for name, topic in zip(TOPICS, describe_topics(settings), strict=True):
-        landed = lake.stream_position(contract_for_topic(name)).get(topic.topic_id, {})
+        position = lake.stream_position(contract_for_topic(name))
+        landed = position.get(current_id(topic.topic_id, position), {})
         rows.extend(
             {
                 "topic": topic.name,

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from ingestion.contracts import contract_for_topic
 from ingestion.errors import AdxError, ExitCode
-from ingestion.kafka import client_config, create_topics, describe_topics, free_port
+from ingestion.gaps import accept_gap, known_gaps
+from ingestion.kafka import describe_topics, free_port
 from ingestion.lake import Lake, StreamClaim
 from ingestion.settings import Settings
 from ingestion.streaming import run_stream
+from tests.integration.gaps.planted import expire, make_anew
 
 pytestmark = pytest.mark.slow
 
@@ -42,20 +42,14 @@ def halted(settings: Settings) -> AdxError:
 
 
 def test_expired_offsets_halt_the_stream_and_are_named(settings: Settings) -> None:
-    admin = AdminClient(client_config(settings))
-    partition = TopicPartition(settings.topic(TOPIC), 0, 6)
-    for future in admin.delete_records([partition]).values():
-        future.result()
+    expire(settings, TOPIC, 0, 6)
     error = halted(settings)
     assert error.exit_code == ExitCode.DATA
     assert f"Offsets 4 to 5 of {settings.topic(TOPIC)}, partition 0, have expired" in str(error)
 
 
 def test_a_topic_that_was_created_again_halts_the_stream(settings: Settings) -> None:
-    admin = AdminClient(client_config(settings))
-    for future in admin.delete_topics([settings.topic(TOPIC)], operation_timeout=30).values():
-        future.result()
-    create_topics(settings, [TOPIC])
+    make_anew(settings, TOPIC)
     error = halted(settings)
     assert error.exit_code == ExitCode.DATA
     assert "is not the one that user_events.events was read from" in str(error)
@@ -89,3 +83,15 @@ def test_a_missing_java_is_named_before_anything_is_read(
 def test_a_second_stream_of_a_topic_is_sent_away(settings: Settings) -> None:
     with Lake.open(settings).writer_lock(contract_for_topic(TOPIC)):
         assert halted(settings).exit_code == ExitCode.BUSY
+
+
+def test_once_somebody_accepts_them_expired_offsets_are_passed_over(settings: Settings) -> None:
+    expire(settings, TOPIC, 0, 10)
+    error = halted(settings)
+    (gap,) = known_gaps(Lake.open(settings))
+    assert (gap.status, gap.first_number, gap.next_number) == ("open", 4, 10)
+    assert gap.gap_id in error.remedy
+    assert accept_gap(settings, gap.gap_id, "nobody has them")[1]
+    assert [report.read for report in run_stream(settings, [TOPIC], once=True)] == [0]
+    (position,) = Lake.open(settings).stream_position(contract_for_topic(TOPIC)).values()
+    assert position[0] == 10

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.kafka import Topic
-from ingestion.streaming.offsets import batch_end, check_kept, start_offsets
+from ingestion.streaming.offsets import (
+    batch_end,
+    check_kept,
+    cluster_id,
+    current_id,
+    missing_offsets,
+    next_life,
+    start_offsets,
+)
 
 TOPIC = Topic("ad-events", "id-1", earliest={0: 0, 1: 0}, end={0: 10, 1: 20})
 
@@ -70,3 +78,21 @@ def test_batches_reach_the_end_each_within_its_limit(
         assert min(taken) >= 0
         assert sum(taken) <= most
     assert all(reached[-1].get(part, 0) >= stop for part, stop in end.items())
+
+
+def test_a_later_life_of_a_topic_is_read_on_where_it_ends() -> None:
+    committed = {"id-1": {0: 7, 1: 15}, "id-1~1": {0: 5, 1: 15}, "id-0": {0: 99}}
+    assert current_id("id-1", committed) == "id-1~1"
+    assert start_offsets(TOPIC, committed, "ad_events.events") == {0: 5, 1: 15}
+    assert (next_life("id-1"), next_life("id-1~9")) == ("id-1~1", "id-1~10")
+    assert current_id("id-1", {"id-1~9": {}, "id-1~10": {}}) == "id-1~10"
+    assert cluster_id("id-1~10") == cluster_id("id-1") == "id-1"
+
+
+def test_everything_that_is_missing_is_found_at_once() -> None:
+    topic = Topic("ad-events", "id-1", earliest={0: 8, 1: 0, 2: 0}, end={0: 10, 1: 20, 2: 3})
+    found = missing_offsets(topic, {"id-1": {0: 7, 1: 20, 2: 4}}, "ad_events.events")
+    assert [(one.kind, one.partition, one.landed, one.found) for one in found] == [
+        ("expired", 0, 7, 8),
+        ("truncated", 2, 4, 3),
+    ]

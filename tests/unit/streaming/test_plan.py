@@ -68,6 +68,15 @@ def test_the_driver_tells_planners_the_newest_commit(tmp_path: Path) -> None:
     assert DriverState(plan(tmp_path / "not" / "yet", None)).read() == 42
 
 
+@pytest.mark.parametrize("damage", [b"", b"4", b"42", b"42 ", b"43 00000000", b"\xff\x00"])
+def test_a_damaged_number_is_never_planned_on(tmp_path: Path, damage: bytes) -> None:
+    state = DriverState(plan(tmp_path, None))
+    state.write(42)
+    (tmp_path / "ingest_seq").write_bytes(damage)
+    with pytest.raises(ValueError, match=r"damaged|invalid|decode"):
+        state.read()
+
+
 def test_a_claim_is_what_the_tasks_say_they_covered() -> None:
     claim = claim_of("ad-events", "id-1", [descriptor(0, 10, 10), descriptor(3, 20, 20)])
     assert (claim.start, claim.end) == ({0: 5, 3: 5}, {0: 15, 3: 25})
