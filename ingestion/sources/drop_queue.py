@@ -1,6 +1,7 @@
 """The drop folder as a queue: whole files are taken, atomically, and none is ever lost.
 
-    <drop>/<source>/                        what producers write
+    <drop>/<source>/<name>                  what producers write: a file
+    <drop>/<source>/<delivery>/<name>       or files that belong together
     <drop>/processing/<source>/<attempt>/   what one landing has taken, locked while it lives
     <drop>/error/<source>/<attempt>/        files that could not be finished, with their reasons
 
@@ -16,6 +17,9 @@ When is a file whole? Producers promise an atomic rename or a `.done` marker (se
    look: its change time is the first look, and unlike its modification time nobody can set it.
 4. The landing looks once more after parsing: a file that changed meanwhile waits for the next run.
 
+A folder is a delivery: its files are landed all or none. It is whole when `<delivery>.done` is
+newer than everything in it; without that marker nobody can know whether more is to come.
+
 Taking is a rename, so two landings can never have the same file. A landing holds a lock on its
 folder; when it dies the kernel drops the lock, and the next landing finishes the folder.
 """
@@ -28,18 +32,22 @@ import signal
 import stat
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion.errors import AdxError, ExitCode
-from ingestion.sources.locks import try_lock
+from ingestion.failpoints import failpoint
+from ingestion.sources.locks import is_locked, try_lock_folder
 
 _IN_TRANSFER = re.compile(r"^\.|\.(tmp|part|partial|filepart)$")
 _MARKER = ".done"
 _LOADS = ".loads"
+_DELIVERY = "~"
+"""In the name of an attempt, what follows is the delivery that it took."""
+_LONGEST_DELIVERY = 150
 _POLL_SECONDS = 0.02
 
 
@@ -90,15 +98,46 @@ def being_written(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A file that a landing has taken.
+
+    Attributes:
+        path: Where it is.
+        attempt: The attempt that took it.
+        is_alive: Whether that landing still runs; if not, the next one finishes it.
+    """
+
+    path: Path
+    attempt: str
+    is_alive: bool
+
+
+def _keep(_name: str) -> None:
+    """Nothing but the taken file is there to be removed."""
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """A folder of taken files, locked by this process."""
+    """A folder of taken files, locked by this process.
+
+    Attributes:
+        folder: Where they are.
+        release: Told the name of a file that is finished, before the file is removed: what it was
+            copied from can go.
+    """
 
     folder: Path
+    release: Callable[[str], None] = field(default=_keep, compare=False)
 
     @property
     def id(self) -> str:
-        """Its name: the time of taking and something random."""
+        """Its name: the time of taking and something random; then the delivery, if it is one."""
         return self.folder.name
+
+    @property
+    def delivery(self) -> str:
+        """Name of the delivery whose files are landed all or none; empty for single files."""
+        return delivery_of(self.id)
 
     def files(self) -> list[Path]:
         """The files that are not finished yet, by name."""
@@ -120,6 +159,7 @@ class Attempt:
             notes.write(f"{load_id}\n")
             notes.flush()
             os.fsync(notes.fileno())
+        failpoint("drop.after_note")
 
     def loads(self) -> set[str]:
         """The packages that were noted."""
@@ -130,6 +170,8 @@ class Attempt:
 
     def finish(self, path: Path) -> None:
         """Remove a file that is committed or archived, with its marker."""
+        self.release(path.name)
+        failpoint("drop.before_remove")
         path.with_name(path.name + _MARKER).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
 
@@ -140,6 +182,22 @@ class Attempt:
         for path in self.folder.iterdir():
             path.unlink()
         self.folder.rmdir()
+
+
+def delivery_of(attempt: str) -> str:
+    """The delivery that an attempt of this name took; empty for single files."""
+    return attempt.partition(_DELIVERY)[2]
+
+
+def new_attempt(delivery: str = "") -> str:
+    """A name for an attempt."""
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}"
+    return f"{stamp}{_DELIVERY}{delivery}" if delivery else stamp
+
+
+def is_in_transfer(name: str) -> bool:
+    """Whether a name says that a file is on its way."""
+    return _IN_TRANSFER.search(name) is not None
 
 
 class DropQueue:
@@ -187,6 +245,81 @@ class DropQueue:
                 return sorted(whole), sorted(pending)
             time.sleep(_POLL_SECONDS)
 
+    def in_transfer(self) -> list[str]:
+        """Names of files that say that they are on their way."""
+        return sorted(
+            path.name
+            for path in self.incoming.iterdir()
+            if is_in_transfer(path.name) and Look.at(path) is not None
+        )
+
+    def deliveries(self) -> tuple[list[str], dict[str, str]]:
+        """Names of the deliveries that are whole; and of the others, with the reason."""
+        whole: list[str] = []
+        waiting: dict[str, str] = {}
+        for folder in sorted(self.incoming.iterdir()):
+            if is_in_transfer(folder.name) or folder.is_symlink() or not folder.is_dir():
+                continue
+            with suppress(FileNotFoundError):  # another landing has taken it
+                problem = self._unfinished(folder)
+                if problem:
+                    waiting[folder.name] = problem
+                else:
+                    whole.append(folder.name)
+        return whole, waiting
+
+    def _unfinished(self, folder: Path) -> str:
+        """Why a delivery cannot be taken; empty if it can."""
+        if len(os.fsencode(folder.name)) > _LONGEST_DELIVERY:
+            return f"its name is longer than {_LONGEST_DELIVERY} bytes"
+        changed = [folder.stat().st_ctime_ns]
+        for path in folder.iterdir():
+            look, changed_ns = _look(path)
+            if look is None or is_in_transfer(path.name):
+                return f"{path.name} in it is no finished file"
+            changed.append(changed_ns)
+        try:
+            marked = folder.with_name(folder.name + _MARKER).stat().st_ctime_ns
+        except FileNotFoundError:
+            return f"{folder.name}{_MARKER} is missing, so more files may come"
+        return "" if marked >= max(changed) else f"{folder.name}{_MARKER} is older than its files"
+
+    @contextmanager
+    def take_deliveries(self, names: list[str]) -> Iterator[list[Attempt]]:
+        """Take deliveries, each a folder of its own, locked for the block.
+
+        A delivery that another landing took first is simply not among them.
+        """
+        locks: list[int] = []
+        attempts: list[Attempt] = []
+        try:
+            for name in names:
+                folder = self.incoming / name
+                descriptor = _adopt(folder)
+                if descriptor is None:
+                    continue
+                locks.append(descriptor)
+                # the lock goes with the folder: nobody sees it under its new name unlocked
+                attempts.append(Attempt(folder.rename(self.processing / new_attempt(name))))
+                failpoint("drop.after_take")
+                folder.with_name(name + _MARKER).unlink(missing_ok=True)
+            yield attempts
+            for attempt in attempts:
+                attempt.close()
+        finally:
+            for descriptor in locks:
+                os.close(descriptor)
+
+    def taken(self) -> list[Taken]:
+        """The files that landings have taken and not finished, oldest attempt first."""
+        found = []
+        for folder in sorted(self.processing.glob("[!.]*")):
+            with suppress(FileNotFoundError):  # it was finished this very moment
+                alive = is_locked(folder)
+                files = Attempt(folder).files()
+                found += [Taken(path, folder.name, alive) for path in files]
+        return found
+
     def _is_whole(self, path: Path, look: Look, changed_ns: int) -> bool:
         marker, _ = _look(path.with_name(path.name + _MARKER))
         if marker is not None and marker.modified_ns >= look.modified_ns:
@@ -201,16 +334,16 @@ class DropQueue:
 
         A file that another landing took first is simply not in it.
         """
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        name = f"{stamp}-{uuid.uuid4().hex[:8]}"
+        name = new_attempt()
         # locked before it gets its name: a folder that others can see unlocked is a dead one
         hidden = self.processing / f".{name}"
         hidden.mkdir()
-        descriptor = try_lock(hidden)
+        descriptor = try_lock_folder(hidden)
         folder = hidden.rename(self.processing / name)
         try:
             for file in names:
                 self._take(file, folder)
+                failpoint("drop.after_take")
             yield Attempt(folder)
             Attempt(folder).close()
         finally:
@@ -258,7 +391,7 @@ class DropQueue:
 def _adopt(folder: Path) -> int | None:
     """Lock a folder if its owner is dead; None if it lives or has just finished."""
     try:
-        descriptor = try_lock(folder)
+        descriptor = try_lock_folder(folder)
     except FileNotFoundError:
         return None
     if descriptor is None:

@@ -13,7 +13,7 @@ _POLL_SECONDS = 0.05
 
 
 def try_lock(path: Path) -> int | None:
-    """Take an exclusive lock on a file or folder.
+    """Take an exclusive lock on a file, which is made if it is not there.
 
     A lock is trusted rather than a process id: `/proc/<pid>` shows zombies as alive, and ids are
     used again.
@@ -21,14 +21,37 @@ def try_lock(path: Path) -> int | None:
     Returns:
         A descriptor that holds the lock until it is closed; None if another process holds it.
     """
-    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
-    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    return _locked(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+
+
+def try_lock_folder(folder: Path) -> int | None:
+    """Take an exclusive lock on a folder; see `try_lock`.
+
+    Raises:
+        FileNotFoundError: It is gone.
+    """
+    return _locked(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _locked(descriptor: int) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether another process holds an exclusive lock on a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager

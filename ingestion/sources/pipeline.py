@@ -40,7 +40,7 @@ from ingestion.sources.locks import exclusive
 
 _FROZEN = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 _LOCK_WAIT_SECONDS = 60.0
-_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+_OF_THE_DISK = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 """Trouble that is not the package's own, so that the package is kept."""
 
 

@@ -1,67 +1,29 @@
 """The files of one table in one landing."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pyarrow as pa
 
+from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
 from ingestion.landing import Tally, land_avro_file, land_csv_file, land_jsonl_file
-from ingestion.sources.drop_queue import Attempt, Look
-from ingestion.sources.error_archive import ErrorArchive
+from ingestion.sources.drop_queue import Look
 from ingestion.sources.pipeline import Claim, StalePackageError, TablePipeline
 from ingestion.sources.progress import Advance
+from ingestion.sources.rejects import Rejects, register
 from ingestion.sources.report import FileReport
 from ingestion.sources.run import Landing
+from ingestion.sources.taken_file import TakenFile
 
 _PACKAGE_ROWS: Final = 1_000_000
 """A package is closed when it has this many rows; it is in memory when it is committed."""
 _TRIES: Final = 3
 _READERS: Final = {"avro": land_avro_file, "csv": land_csv_file, "jsonl": land_jsonl_file}
-
-
-@dataclass(frozen=True)
-class TakenFile:
-    """A file that this landing has taken.
-
-    Attributes:
-        attempt: The folder it lies in.
-        path: Where it is.
-        sha256: Hash of its content; empty if it cannot be read.
-        look: How it looked before it was read.
-    """
-
-    attempt: Attempt
-    path: Path
-    sha256: str
-    look: Look | None
-
-    @classmethod
-    def take(cls, attempt: Attempt, path: Path) -> "TakenFile":
-        """Look at a file and hash it."""
-        look = Look.at(path)
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            digest = ""
-        return cls(attempt, path, digest, look)
-
-    @property
-    def name(self) -> str:
-        """The name it was dropped under."""
-        return self.path.name
-
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-        return 0 if self.look is None else self.look.size
 
 
 @dataclass(frozen=True)
@@ -72,21 +34,33 @@ class ParsedFile:
     rows: pa.Table
 
 
+def read_file(landing: Landing, contract: Contract, file: TakenFile) -> pa.Table:
+    """The rows of a file, good and failed.
+
+    Raises:
+        AdxError: It cannot be finished.
+    """
+    # one thread each: the files that are parsed at the same time share the cores
+    context = replace(landing.context(contract), threads=1)
+    read = _READERS[contract.carrier]
+    return pa.concat_tables(read(context, file.path, file.name))
+
+
 class TableFiles:
     """Lands the files of one table, in the order they are given.
 
     Args:
         landing: The landing.
-        archive: Where files go that cannot be finished.
+        rejects: Deals with files that cannot be finished.
         pipeline: The table's pipeline, drained.
         advance: Told when a file is done.
     """
 
     def __init__(
-        self, landing: Landing, archive: ErrorArchive, pipeline: TablePipeline, advance: Advance
+        self, landing: Landing, rejects: Rejects, pipeline: TablePipeline, advance: Advance
     ) -> None:
         self._landing = landing
-        self._archive = archive
+        self._rejects = rejects
         self._pipeline = pipeline
         self._contract = pipeline.contract
         self._advance = advance
@@ -146,10 +120,7 @@ class TableFiles:
         return loads
 
     def _read(self, file: TakenFile) -> pa.Table:
-        # one thread each: the files that are parsed at the same time share the cores
-        context = replace(self._landing.context(self._contract), threads=1)
-        read = _READERS[self._contract.carrier]
-        return pa.concat_tables(read(context, file.path, file.name))
+        return read_file(self._landing, self._contract, file)
 
     def _parse(self, file: TakenFile) -> ParsedFile | None:
         try:
@@ -220,46 +191,18 @@ class TableFiles:
         if load_id in file.attempt.loads():
             self._finish_loaded(file)
             return
-        self._register(file, "repeated")
+        register(self._landing, self._contract, file, "repeated")
         file.attempt.finish(file.path)
         self._report(file, "repeated", "its content is loaded already")
 
     def _fail(self, file: TakenFile, step: Literal["read", "parse"], error: AdxError) -> None:
-        self._archive.put(
-            file.path,
-            file.attempt.id,
-            table=self._contract.name,
-            sha256=file.sha256,
-            step=step,
-            error=error,
-        )
-        self._register(file, "failed", reason=error.message)
-        file.attempt.finish(file.path)
-        self._landing.report.problems.append(error)
-        self._report(file, "failed", error.message)
-
-    def _register(self, file: TakenFile, status: str, **more: Any) -> None:
-        self._landing.lake.append_ops(
-            "file_registry",
-            [
-                {
-                    "source": self._contract.source,
-                    "table_name": self._contract.table,
-                    "status": status,
-                    "sha256": file.sha256,
-                    "delivery": f"{file.attempt.id}/{file.name}",
-                    "file_name": file.name,
-                    "bytes": file.bytes,
-                    "registered_at": self._landing.started_at,
-                    **more,
-                }
-            ],
-        )
+        self._rejects.reject(file, step, error)
+        self._advance(file.name)
 
     def _report(
         self,
         file: TakenFile,
-        outcome: Literal["loaded", "repeated", "failed", "waiting"],
+        outcome: Literal["loaded", "repeated", "waiting"],
         message: str = "",
     ) -> None:
         name = self._contract.name

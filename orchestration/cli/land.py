@@ -1,11 +1,15 @@
 """`adx land`: the batch sources."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.output import JsonFlag, print_json, print_table, remarks
+
+if TYPE_CHECKING:
+    from ingestion.sources.report import LandingReport
 
 
 class Source(StrEnum):
@@ -32,7 +36,6 @@ def land(
 
     A part of a source that cannot be landed does not hold up the rest; it decides the exit code.
     """
-    from ingestion.errors import ExitCode
     from ingestion.settings import load_settings
     from orchestration.batch import BATCH_SOURCES, land_source
 
@@ -50,6 +53,13 @@ def land(
             for table in report.tables
         ]
         print_table("Landed", columns, rows, right=1)
+    exit_with_problems(reports)
+
+
+def exit_with_problems(reports: "Sequence[LandingReport]") -> None:
+    """Say what went wrong in landings; the first problem decides the exit code."""
+    from ingestion.errors import ExitCode
+
     problems = [problem for report in reports for problem in report.problems]
     for problem in problems:
         remarks().print(f"error: {problem.message}\nremedy: {problem.remedy}", markup=False)

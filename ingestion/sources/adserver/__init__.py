@@ -4,14 +4,7 @@ from typing import Final
 
 from ingestion.sources.file_source import FileSource
 
-SOURCE: Final = FileSource(
-    "adserver",
-    {
-        "impressions": ("impressions*.jsonl", "impressions*.jsonl.gz"),
-        "clicks": ("clicks*.csv",),
-        "conversions": ("conversions*.csv",),
-    },
-)
+SOURCE: Final = FileSource("adserver")
 
 land = SOURCE.land
 retry = SOURCE.retry

@@ -1,4 +1,4 @@
-"""`python -m ingestion.sources.adserver [--retry <attempt>/<name>]`: one landing."""
+"""`python -m ingestion.sources.adserver [--retry <attempt>[/<name>]]`: one landing."""
 
 import sys
 

@@ -4,10 +4,7 @@ from typing import Final
 
 from ingestion.sources.file_source import FileSource
 
-SOURCE: Final = FileSource(
-    "exchange",
-    {table: (f"{table}*.avro",) for table in ("bid_requests", "bids", "wins", "billing_notices")},
-)
+SOURCE: Final = FileSource("exchange")
 
 land = SOURCE.land
 retry = SOURCE.retry

@@ -3,7 +3,6 @@
 Both run once a test process, on free ports; each test gets a lake of its own in them.
 """
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,9 @@ from pydantic import SecretStr
 from ingestion.contracts import Contract, load_contract
 from ingestion.lake import Lake, raw_tables
 from ingestion.local_server import free_ports
-from ingestion.servers import start_postgres, start_s3, stop_postgres, stop_s3
+from ingestion.servers import start_postgres, stop_postgres
 from ingestion.settings import ENVIRONMENTS, Settings
+from tests.integration.environments.buckets import fresh_lake, running_s3
 from tests.integration.environments.cluster import Cluster, running_cluster
 from tests.integration.environments.lakes import contracts
 
@@ -23,27 +23,8 @@ from tests.integration.environments.lakes import contracts
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The environment `s3`, its server running; AWS_* name it as long as tests run."""
-    port, catalog_port = free_ports(2)
-    variables = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "a secret of tests",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        settings = Settings(
-            _env_file=ENVIRONMENTS / "s3.env",
-            home=tmp_path_factory.mktemp("s3"),
-            catalog_url=f"http://127.0.0.1:{catalog_port}",
-        )
-        try:
-            start_s3(settings)
-            yield settings
-        finally:
-            stop_s3(settings)
+    with running_s3(tmp_path_factory.mktemp("s3")) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")
@@ -73,15 +54,7 @@ def cluster(s3: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def s3_settings(s3: Settings, tmp_path: Path) -> Settings:
     """A fresh home, a fresh place in the bucket and a fresh catalog on the S3 server."""
-    name = uuid.uuid4().hex[:8]
-    settings = s3.model_copy(
-        update={
-            "lake_url": f"s3://advertisex-{name}/lake",
-            "catalog_warehouse": f"s3://tables-{name}",
-        }
-    )
-    start_s3(settings)  # it runs: this makes the buckets
-    return settings.model_copy(update={"home": tmp_path / "home"})
+    return fresh_lake(s3, tmp_path / "home")
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ import gzip
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from ingestion.contracts import load_contract
 from ingestion.errors import AdxError, ExitCode
@@ -14,6 +16,7 @@ from ingestion.settings import Settings
 from ingestion.sources import lake_destination
 from ingestion.sources import table_files as module
 from ingestion.sources.adserver import land, retry
+from orchestration.cli import main as cli
 
 pytestmark = pytest.mark.slow
 
@@ -145,7 +148,7 @@ def test_a_file_that_cannot_be_finished_is_archived_whole_and_the_others_land(
     assert raw("adserver.impressions") == []
     (attempt,) = (settings.drop / "error" / "adserver").iterdir()
     assert {path.name for path in attempt.iterdir()} == {f"{name}.enc", f"{name}.reason.json"}
-    again = retry(settings, f"{attempt.name}/{name}")
+    (again,) = retry(settings, f"{attempt.name}/{name}")
     assert (settings.drop / "adserver" / again).read_bytes() == content
 
 
@@ -298,3 +301,115 @@ def test_failed_and_good_rows_are_in_one_commit(settings, drop):
     land(settings)
     contract = load_contract("adserver", "clicks")
     assert Lake.open(settings).head(contract).ingest_seq == 1
+
+
+def deliver(settings: Settings, name: str, files: dict[str, bytes]) -> None:
+    """Put a delivery into the drop folder: its files, then the marker."""
+    folder = settings.drop / "adserver" / name
+    folder.mkdir()
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+    folder.with_name(f"{name}.done").write_bytes(b"")
+
+
+def test_a_delivery_is_landed_as_a_whole(settings, drop, raw):
+    deliver(
+        settings,
+        "hour-05",
+        {"clicks-1.csv": clicks(click(1)), "impressions-1.jsonl": impression(1)},
+    )
+    drop("clicks-2.csv", clicks(click(2)))
+    assert set(outcomes(land(settings)).values()) == {"loaded"}
+    assert sorted(row["click_id"] for row in raw("adserver.clicks")) == ["c1", "c2"]
+    assert len(raw("adserver.impressions")) == 1
+    assert list((settings.drop / "adserver").iterdir()) == []
+    assert list((settings.drop / "processing" / "adserver").iterdir()) == []
+
+
+def test_a_delivery_with_a_bad_file_is_archived_whole_and_none_of_it_is_loaded(settings, drop, raw):
+    drop("clicks-0.csv", clicks(click(1)))
+    land(settings)
+    files = {
+        "clicks-1.csv": clicks(click(1)),  # loaded already
+        "clicks-2.csv": clicks(click(2)),
+        "impressions-1.jsonl.gz": gzip.compress(impression(1))[:-9],
+    }
+    deliver(settings, "hour-05", files)
+    drop("clicks-3.csv", clicks(click(3)))
+    report = land(settings)
+    assert outcomes(report) == {**dict.fromkeys(files, "failed"), "clicks-3.csv": "loaded"}
+    assert [problem.exit_code for problem in report.problems] == [ExitCode.DATA]
+    assert raw("adserver.impressions") == []
+    assert sorted(row["click_id"] for row in raw("adserver.clicks")) == ["c1", "c3"]
+    assert sorted(status for status, *_ in registry(settings)) == ["failed"] * 3 + ["loaded"] * 2
+
+    (attempt,) = (settings.drop / "error" / "adserver").iterdir()
+    (place,) = {file["retry"] for file in adx(settings, "list")[1]}
+    assert place == f"adx files retry adserver/{attempt.name}"
+    code, again = adx(settings, *place.split()[2:])  # nothing was mended: it fails as a whole again
+    assert (code, again["put_back"]) == (ExitCode.DATA, ["hour-05"])
+    (attempt,) = (settings.drop / "error" / "adserver").iterdir()
+    for name in files:
+        adx(settings, "retry", f"adserver/{attempt.name}/{name}")  # each by itself
+    assert sorted(row["click_id"] for row in raw("adserver.clicks")) == ["c1", "c2", "c3"]
+    assert [file["name"] for file in adx(settings, "list")[1]] == ["impressions-1.jsonl.gz"]
+
+
+def adx(settings: Settings, *arguments: str) -> tuple[int, Any]:
+    """`adx files ... --json`, and what it printed."""
+    environment = {"ADX_HOME": str(settings.home), "ADX_DROP_QUIET_SECONDS": "0.05"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        result = CliRunner().invoke(cli.app, ["files", *arguments, "--json"])
+    return result.exit_code, json.loads(result.stdout) if result.stdout else result.exception
+
+
+def test_failed_files_are_listed_and_a_whole_attempt_comes_back_by_what_the_list_says(
+    settings, drop, raw, monkeypatch
+):
+    def away(*_: object) -> None:
+        raise AdxError("The header is unknown.", remedy="Mend it.", exit_code=ExitCode.DATA)
+
+    monkeypatch.setitem(module._READERS, "csv", away)
+    for number in (1, 2, 3):
+        drop(f"clicks-{number}.csv", clicks(click(number)))
+    land(settings)
+    drop("impressions-1.jsonl", impression(1))
+    code, listed = adx(settings, "list")
+    assert code == 0
+    assert [(file["state"], file["name"]) for file in listed] == [
+        ("waiting", "impressions-1.jsonl"),
+        *(("failed", f"clicks-{number}.csv") for number in (1, 2, 3)),
+    ]
+    assert adx(settings, "list", "--state", "failed")[1] == listed[1:]
+    assert adx(settings, "list", "exchange") == (0, [])
+
+    *_, place = listed[1]["retry"].split()
+    code, again = adx(settings, "retry", place)
+    assert code == ExitCode.DATA  # the cause is still there: archived again, in a new attempt
+    assert again["put_back"] == ["clicks-1.csv"]
+    monkeypatch.undo()
+    (last,) = [file for file in adx(settings, "list")[1] if file["name"] == "clicks-1.csv"]
+    assert last["attempt"] != listed[1]["attempt"]
+
+    for attempt in (last["attempt"], listed[2]["attempt"]):
+        code, back = adx(settings, "retry", f"adserver/{attempt}")
+        assert code == 0
+    assert back["put_back"] == ["clicks-2.csv", "clicks-3.csv"]
+    assert sorted(row["click_id"] for row in raw("adserver.clicks")) == ["c1", "c2", "c3"]
+    assert len(raw("adserver.impressions")) == 1
+    assert adx(settings, "list") == (0, [])
+    assert not list((settings.drop / "error" / "adserver").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("adserver/nothing", "has no file nothing"), ("fx/a1", "does not begin with a source")],
+)
+def test_what_is_not_in_the_archive_cannot_be_retried(settings, place, message):
+    code, error = adx(settings, "retry", place)
+    assert code == 1
+    assert isinstance(error, AdxError)
+    assert error.exit_code == ExitCode.USAGE
+    assert message in error.message

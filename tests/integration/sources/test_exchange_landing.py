@@ -136,7 +136,7 @@ def test_an_archived_file_can_be_tried_again(settings, drop):
     drop("bids-1.avro", bids(1)[:-3])
     land(settings)
     (attempt,) = (settings.drop / "error" / "exchange").iterdir()
-    assert retry(settings, f"{attempt.name}/bids-1.avro") == "bids-1.avro"
+    assert retry(settings, f"{attempt.name}/bids-1.avro") == ["bids-1.avro"]
     assert (settings.drop / "exchange" / "bids-1.avro").read_bytes() == bids(1)[:-3]
     assert outcomes(land(settings)) == {"bids-1.avro": "failed"}
 

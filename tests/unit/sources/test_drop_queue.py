@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Thread
 
@@ -131,4 +132,66 @@ def test_a_notes_file_is_no_data(queue):
         attempt.note_load("2")
         assert attempt.files() == []
         assert attempt.loads() == {"1", "2"}
+    assert list(queue.processing.iterdir()) == []
+
+
+def deliver(queue: DropQueue, name: str, *files: str) -> Path:
+    folder = queue.incoming / name
+    folder.mkdir(exist_ok=True)
+    for file in files:
+        (folder / file).write_text("x")
+    return folder
+
+
+def test_a_delivery_is_whole_when_its_marker_is_newer_than_all_in_it(queue):
+    folder = deliver(queue, "hour-05", "a.csv", "b.csv")
+    assert queue.deliveries() == (
+        [],
+        {"hour-05": "hour-05.done is missing, so more files may come"},
+    )
+    drop(queue, "hour-05.done", "")
+    assert queue.deliveries() == (["hour-05"], {})
+    assert queue.ready() == ([], [])
+    time.sleep(0.02)
+    (folder / "b.csv").write_text("more")
+    assert queue.deliveries() == ([], {"hour-05": "hour-05.done is older than its files"})
+    drop(queue, "hour-05.done", "")
+    assert queue.deliveries() == (["hour-05"], {})
+
+
+@pytest.mark.parametrize("name", ["a.csv.part", "folder", "link"])
+def test_a_delivery_holds_finished_files_alone(queue, tmp_path, name):
+    folder = deliver(queue, "hour-05", "a.csv")
+    if name == "folder":
+        (folder / name).mkdir()
+    elif name == "link":
+        (folder / name).symlink_to(tmp_path)
+    else:
+        (folder / name).write_text("x")
+    drop(queue, "hour-05.done", "")
+    assert queue.deliveries() == ([], {"hour-05": f"{name} in it is no finished file"})
+
+
+def test_a_delivery_is_taken_whole_by_one_landing(queue):
+    deliver(queue, "hour-05", "a.csv", "b.csv")
+    drop(queue, "hour-05.done", "")
+    with queue.take_deliveries(["hour-05", "gone"]) as attempts:
+        (attempt,) = attempts
+        assert attempt.delivery == "hour-05"
+        assert [path.name for path in attempt.files()] == ["a.csv", "b.csv"]
+        assert list(queue.incoming.iterdir()) == []
+        with queue.take_deliveries(["hour-05"]) as nothing, queue.abandoned() as others:
+            assert (nothing, others) == ([], [])
+    with queue.abandoned() as attempts:  # they were not finished
+        assert [attempt.delivery for attempt in attempts] == ["hour-05"]
+        for path in attempts[0].files():
+            attempts[0].finish(path)
+    assert list(queue.processing.iterdir()) == []
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_leaves_nothing(queue, monkeypatch):
+    gone = queue.processing / "20260328T100000.000000Z-0123abcd"
+    monkeypatch.setattr(type(gone), "glob", lambda *_: [gone])
+    with queue.abandoned() as attempts:
+        assert attempts == []
     assert list(queue.processing.iterdir()) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import DiedError, failing
 from ingestion.landing import KeyStore
 from ingestion.sources import error_archive
 from ingestion.sources.error_archive import ErrorArchive
@@ -46,7 +47,43 @@ def test_an_archived_file_shows_nothing_and_says_what_happened(archive, tmp_path
         "step": "parse",
         "message": "The header is wrong.",
     }
-    assert reason["retry"] == "python -m ingestion.sources.adserver --retry a1/clicks-1.csv"
+    assert reason["retry"] == "adx files retry adserver/a1/clicks-1.csv"
+
+
+def test_a_reason_says_where_it_failed_and_quotes_no_other_error(archive, tmp_path):
+    def parse() -> None:
+        try:
+            float("203.0.113.9")
+        except ValueError as error:
+            raise AdxError("A row is damaged.", remedy="Send it again.") from error
+
+    path = tmp_path / "clicks-1.csv"
+    path.write_bytes(CONTENT)
+    with pytest.raises(AdxError) as caught:
+        parse()
+    archive.put(path, "a1", table="", sha256="0", step="parse", error=caught.value)
+    where = (tmp_path / "error" / "a1" / "clicks-1.csv.reason.json").read_text()
+    assert "ValueError" in where
+    assert "in parse" in where
+    assert "203.0.113.9" not in where
+
+
+def test_archived_files_are_found_by_their_place_and_by_their_attempt(archive, tmp_path):
+    put(archive, tmp_path)
+    (second := tmp_path / "clicks-2.csv").write_bytes(CONTENT)
+    error = AdxError("It is cut off.", remedy="Send it again.", exit_code=ExitCode.DATA)
+    for attempt in ("a1", "a2"):
+        archive.put(second, attempt, table="", sha256="0", step="parse", error=error)
+
+    def places(found) -> list[str]:
+        return [file.place for file in found]
+
+    assert places(archive.files()) == ["a1/clicks-1.csv", "a1/clicks-2.csv", "a2/clicks-2.csv"]
+    assert places(archive.find("a1")) == ["a1/clicks-1.csv", "a1/clicks-2.csv"]
+    assert places(archive.find("a2/clicks-2.csv")) == ["a2/clicks-2.csv"]
+    for nothing in ("a3", "a2/clicks-1.csv", "", "../error/a1"):
+        with pytest.raises(AdxError, match="has no file"):
+            archive.find(nothing)
 
 
 def test_a_restored_file_is_the_same_and_leaves_the_archive(archive, tmp_path, monkeypatch):
@@ -54,7 +91,19 @@ def test_a_restored_file_is_the_same_and_leaves_the_archive(archive, tmp_path, m
     folder = put(archive, tmp_path)
     drop = tmp_path / "drop"
     drop.mkdir()
-    assert archive.restore("a1/clicks-1.csv", drop).read_bytes() == CONTENT
+    (path,) = archive.restore("a1/clicks-1.csv", drop)
+    assert path.read_bytes() == CONTENT
+    assert not folder.exists()
+
+
+def test_a_file_that_was_archived_before_reasons_told_of_objects_is_restored(archive, tmp_path):
+    folder = put(archive, tmp_path)
+    note = folder / "clicks-1.csv.reason.json"
+    reason = json.loads(note.read_text())
+    del reason["object"]
+    note.write_text(json.dumps(reason))
+    (path,) = archive.restore("a1/clicks-1.csv", tmp_path)
+    assert path.read_bytes() == CONTENT
     assert not folder.exists()
 
 
@@ -98,3 +147,116 @@ def test_a_file_that_waits_under_the_name_is_not_overwritten(archive, tmp_path):
 def test_archiving_twice_after_a_crash_gives_one_file(archive, tmp_path):
     put(archive, tmp_path)
     assert len(list(put(archive, tmp_path).iterdir())) == 2
+
+
+def put_delivery(archive: ErrorArchive, tmp_path: Path) -> str:
+    attempt = "20260328T100000.000000Z-0123abcd~hour-05"
+    for name, step in (("clicks-1.csv", "delivery"), ("clicks-2.csv", "parse")):
+        path = tmp_path / name
+        path.write_bytes(CONTENT + name.encode())
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        error = AdxError("The header is wrong.", remedy="Send it again.", exit_code=ExitCode.DATA)
+        reason = archive.put(path, attempt, table="", sha256=digest, step=step, error=error)
+        assert reason.retry == f"adx files retry adserver/{attempt}"
+        path.unlink()
+    return attempt
+
+
+def test_a_delivery_comes_back_as_one(archive, tmp_path):
+    attempt = put_delivery(archive, tmp_path)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    assert archive.restore(attempt, drop) == [drop / "hour-05"]
+    names = ["clicks-1.csv", "clicks-2.csv"]
+    assert sorted(path.name for path in drop.iterdir()) == ["hour-05", "hour-05.done"]
+    for name in names:
+        assert (drop / "hour-05" / name).read_bytes() == CONTENT + name.encode()
+    assert list((tmp_path / "error").iterdir()) == []
+
+
+def test_a_delivery_that_cannot_come_back_whole_stays_in_the_archive(archive, tmp_path):
+    attempt = put_delivery(archive, tmp_path)
+    sealed = tmp_path / "error" / attempt / "clicks-2.csv.enc"
+    content = sealed.read_text()
+    sealed.write_text("")
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    with pytest.raises(AdxError, match="is not what was archived"):
+        archive.restore(attempt, drop)
+    assert list(drop.iterdir()) == []
+    assert len(list(archive.find(attempt))) == 2
+    sealed.write_text(content)
+    assert archive.restore(f"{attempt}/clicks-1.csv", drop) == [drop / "clicks-1.csv"]
+    assert archive.restore(attempt, drop) == [drop / "hour-05"]
+    assert [path.name for path in (drop / "hour-05").iterdir()] == ["clicks-2.csv"]
+
+
+@pytest.mark.parametrize(
+    ("point", "is_done"),
+    [
+        ("disk.write", False),
+        ("disk.rename", False),
+        ("retry.after_bring", False),
+        ("retry.in_forget", True),
+    ],
+)
+def test_a_restore_that_died_is_ended_by_asking_again(archive, tmp_path, point, is_done):
+    put(archive, tmp_path)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    with failing(point, "die"), pytest.raises(DiedError):
+        archive.restore("a1/clicks-1.csv", drop)
+    if is_done:
+        with pytest.raises(AdxError, match="has no file"):
+            archive.restore("a1/clicks-1.csv", drop)
+    else:
+        archive.restore("a1/clicks-1.csv", drop)
+    assert [(path.name, path.read_bytes()) for path in drop.iterdir()] == [
+        ("clicks-1.csv", CONTENT)
+    ]
+    assert list((tmp_path / "error").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("point", "is_done"),
+    [
+        ("disk.rename", False),
+        ("retry.before_marker", False),
+        ("retry.before_forget", False),
+        ("retry.in_forget", True),
+    ],
+)
+def test_a_delivery_whose_restore_died_comes_back_once(archive, tmp_path, point, is_done):
+    attempt = put_delivery(archive, tmp_path)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    with failing(point, "die"), pytest.raises(DiedError):
+        archive.restore(attempt, drop)
+    if is_done:
+        with pytest.raises(AdxError, match="has no file"):
+            archive.restore(attempt, drop)
+    else:
+        assert archive.restore(attempt, drop) == [drop / "hour-05"]
+    assert sorted(path.name for path in drop.iterdir()) == ["hour-05", "hour-05.done"]
+    assert sorted(path.name for path in (drop / "hour-05").iterdir()) == [
+        "clicks-1.csv",
+        "clicks-2.csv",
+    ]
+    assert list((tmp_path / "error").iterdir()) == []
+
+
+def test_a_file_that_nobody_can_read_outlives_a_restore_that_fails(archive, tmp_path):
+    attempt = put_delivery(archive, tmp_path)
+    (tmp_path / "secret.csv").write_bytes(b"nobody reads this")
+    error = AdxError("It cannot be read.", remedy="Send it again.", exit_code=ExitCode.DATA)
+    archive.put(tmp_path / "secret.csv", attempt, table="", sha256="", step="read", error=error)
+    archived = tmp_path / "error" / attempt
+    (archived / "zz.csv.enc").write_text("")
+    reason = json.loads((archived / "clicks-1.csv.reason.json").read_text()) | {"name": "zz.csv"}
+    (archived / "zz.csv.reason.json").write_text(json.dumps(reason))
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    with pytest.raises(AdxError, match="is not what was archived"):
+        archive.restore(attempt, drop)
+    assert list(drop.iterdir()) == []
+    assert (archived / "secret.csv").read_bytes() == b"nobody reads this"
