@@ -50,6 +50,7 @@ class Settings(BaseSettings):
         producer_commit_seconds: How long a group of events is collected before its fsync.
         stream_batch_records: Most records one micro-batch takes.
         stream_interval_seconds: Pause between micro-batches of the continuous service.
+        gap_hours: How many hours after a later one a number of a producer is missing.
         spark_master: Spark's master URL.
         spark_memory: Memory of the Spark driver, such as `1g`.
         spark_options: More Spark properties (of a cluster), as a JSON object.
@@ -62,6 +63,9 @@ class Settings(BaseSettings):
         crunchbase_key: User key of the Crunchbase API.
         crunchbase_calls_per_minute: Most calls a minute that the licence allows.
         crunchbase_lookback_days: Days before the newest change that are asked for again.
+        drop_url: Where producers write files besides the drop folder, `s3://<bucket>/<prefix>`: the
+            objects of a source lie below `<prefix>/<source>/`.
+        drop_copies: Objects that are copied from there at a time.
         drop_quiet_seconds: How long a dropped file without a `.done` marker must stay unchanged
             before it is taken.
         keep_loaded_files: Keep dropped files after their commit, in `<drop>/archive/`. They hold
@@ -77,6 +81,8 @@ class Settings(BaseSettings):
             by blanks. Without any, alerts stand in the run ledger alone.
         duckdb_threads: Threads DuckDB may use.
         duckdb_memory: Memory DuckDB may use, such as `4GB`.
+        kept_builds: How many of the newest builds are kept, and how many of those that readers have
+            seen, to go back to.
         warehouse_engine: What the warehouse is: `duckdb` files in `<home>/warehouse`, or datasets
             of `bigquery`.
         bigquery_project: Project of the datasets and of the jobs.
@@ -121,6 +127,7 @@ class Settings(BaseSettings):
     producer_commit_seconds: float = Field(default=0.005, ge=0)
     stream_batch_records: int = Field(default=1_000_000, ge=1)
     stream_interval_seconds: float = Field(default=5.0, gt=0)
+    gap_hours: float = Field(default=24.0, ge=0)
     spark_master: str = "local[2]"
     spark_memory: str = "1g"
     spark_options: dict[str, str] = {}
@@ -131,6 +138,8 @@ class Settings(BaseSettings):
     crunchbase_key: SecretStr | None = None
     crunchbase_calls_per_minute: int = Field(default=200, ge=1)
     crunchbase_lookback_days: int = Field(default=1, ge=0)
+    drop_url: str | None = Field(default=None, pattern=r"^s3://[^/]+(/.+)?$")
+    drop_copies: int = Field(default=8, ge=1)
     drop_quiet_seconds: float = Field(default=2.0, ge=0)
     keep_loaded_files: bool = False
     retry_seconds: float = Field(default=10.0, ge=0)
@@ -140,6 +149,7 @@ class Settings(BaseSettings):
     alert_urls: SecretStr = SecretStr("")
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = "4GB"
+    kept_builds: int = Field(default=3, ge=2)
     warehouse_engine: Engine = "duckdb"
     bigquery_project: str | None = None
     bigquery_location: str = "EU"

@@ -2,8 +2,10 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from ingestion.failpoints import failpoint, write_all
 
 
 def local_path(location: str) -> Path:
@@ -43,13 +45,15 @@ def write_file(
     """
     temporary = _temporary(path)
     try:
-        _write_synced(temporary, content)
+        write_pieces(temporary, [content])
         if before_rename is not None:
             before_rename()
+        failpoint("disk.rename")
         temporary.rename(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    failpoint("disk.folder")
     sync_folder(path.parent)
 
 
@@ -62,12 +66,14 @@ def write_new_file(path: Path, content: bytes | memoryview) -> bool:
         return False
     temporary = _temporary(path)
     try:
-        _write_synced(temporary, content)
+        write_pieces(temporary, [content])
+        failpoint("disk.rename")
         os.link(temporary, path)
     except FileExistsError:
         return False
     finally:
         temporary.unlink(missing_ok=True)
+    failpoint("disk.folder")
     sync_folder(path.parent)
     return True
 
@@ -77,12 +83,13 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
 
 
-def _write_synced(path: Path, content: bytes | memoryview) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write the content of a file piece by piece; durable, but not atomic: nobody may look yet."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(handle, view) :]
+        for piece in pieces:
+            write_all("disk.write", piece, lambda left: os.write(handle, left))
+        failpoint("disk.sync")
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -30,6 +30,7 @@ from ingestion.lake.manifest import manifest_entries
 from ingestion.lake.pointers import write_pointer
 from ingestion.lake.schema import AddColumns
 from ingestion.lake.storage import storage_of
+from ingestion.lake.transaction import LakeTransaction
 
 COMMIT_ID: Final = "adx.commit"
 _MOST_SNAPSHOTS: Final = 40
@@ -119,6 +120,7 @@ class Fence:
             failpoint("lake.before_metadata")
             try:
                 _commit(table, append, commit_id)
+                failpoint("lake.in_swap")
             except CommitFailedException:
                 # A definite no: the catalog row was not changed, so nobody can have seen the files.
                 if append.rewritten:
@@ -155,7 +157,7 @@ def _own_snapshot(table: Table, commit_id: str) -> Snapshot | None:
 
 def _commit(table: Table, append: Append[Any], commit_id: str) -> None:
     data_files = manifest_entries(table, append.files, append.ingest_seq)
-    with table.transaction() as transaction:
+    with LakeTransaction(table) as transaction:
         for add_columns in append.columns:
             with transaction.update_schema() as update_schema:
                 add_columns(update_schema)

@@ -1,6 +1,6 @@
 """The lake: one object through which everything is written to and read from Iceberg."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,7 +18,7 @@ from ingestion.lake.fence import Fence
 from ingestion.lake.files import DataFile
 from ingestion.lake.locks import process_lock
 from ingestion.lake.ops import OPS_TABLES
-from ingestion.lake.ops_store import OpsStore
+from ingestion.lake.ops_store import OpsStore, Update
 from ingestion.lake.pinning import Pinning
 from ingestion.lake.pins import OPS, Pin, Window
 from ingestion.lake.pointers import has_pointers
@@ -177,6 +177,21 @@ class Lake:
         """
         with lake_errors(self._settings):
             return self._ops.append(OPS_TABLES[table], rows)
+
+    def update_ops(
+        self, table: str, plan: Callable[[pa.Table, Mapping[str, str]], Update | None]
+    ) -> int:
+        """Append rows to `ops.<table>` and set properties of it that follow from what it holds.
+
+        Args:
+            table: One of `OPS_TABLES`.
+            plan: Gets rows and properties, and says what to change; called again after a lost race.
+
+        Returns:
+            How many rows were added.
+        """
+        with lake_errors(self._settings):
+            return self._ops.update(OPS_TABLES[table], plan)
 
     def read_ops(self, table: str) -> pa.Table:
         """All rows of `ops.<table>`, ordered by key."""

@@ -114,8 +114,8 @@ RUN_LEDGER: Final = OpsTable(
     ),
     key=("run_id", "kind", "subject"),
 )
-"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, verify, close,
-replay, discard or alert; details is JSON text."""
+"""One row a run and subject; kind is land_stream, land_batch, pin, build, publish, rollback,
+verify, close, replay, discard or alert; details is JSON text."""
 
 FILE_REGISTRY: Final = OpsTable(
     name="file_registry",
@@ -179,6 +179,40 @@ under its own position), `failed_again` (reason, field and message say why) or `
 says why). A failed row is open until it is replayed or discarded. The rows are written after the
 commit of the raw table that decided them (`ingestion.failed.decisions`)."""
 
+GAPS: Final = OpsTable(
+    name="gaps",
+    columns=(
+        *_texts("gap_id", "status", "kind", "source", "table_name", "topic", "topic_id"),
+        *_numbers("kafka_partition"),
+        *_texts("producer_id"),
+        *_numbers("first_number", "next_number", "missing_count"),
+        *_texts("message", "reason", "decided_by"),
+        pa.field("noted_at", TIMESTAMP),
+    ),
+    key=("gap_id", "status"),
+)
+"""One row a gap and status: `open` (found), then `accepted` (by whom and why) or `closed` (what was
+missing is there after all). kind is `expired`, `recreated`, `truncated` or `sequence`; numbers are
+offsets of a partition, or numbers of a producer, from first_number to before next_number; the
+count is null where nobody can know it (`ingestion.gaps`)."""
+
+CATALOG_DRAFTS: Final = OpsTable(
+    name="catalog_drafts",
+    columns=(
+        *_texts("source", "kind"),
+        *_numbers("number"),
+        *_texts("format", "names", "delimiter"),
+        pa.field("has_header", pa.bool_()),
+        *_texts("columns"),
+        *_numbers("files", "rows", "unread", "unnamed"),
+        pa.field("registered_at", TIMESTAMP),
+    ),
+    key=("source", "kind", "number"),
+)
+"""One row a kind of dropped files that no contract declares and form that they had; names (of
+files) and columns are JSON text. It says what there is and holds none of it: the files lie
+encrypted in the error archive (`ingestion.drafts`)."""
+
 OPS_TABLES: Final = {
     table.name: table
     for table in (
@@ -188,6 +222,8 @@ OPS_TABLES: Final = {
         BILLING_PERIODS,
         FROZEN_LINES,
         FAILED_OUTCOMES,
+        GAPS,
+        CATALOG_DRAFTS,
     )
 }
 

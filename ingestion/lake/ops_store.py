@@ -25,6 +25,9 @@ from ingestion.lake.raw_tables import TableHead, head_of
 from ingestion.lake.storage import join
 from ingestion.settings import Settings
 
+Update = tuple[Iterable[Mapping[str, Any]], Mapping[str, str]]
+"""Rows to add, and properties to set."""
+
 
 class OpsStore:
     """The `ops` tables of one lake."""
@@ -90,6 +93,39 @@ class OpsStore:
 
         return self._fence.commit(ops.identifier, plan)
 
+    def update(
+        self,
+        ops: OpsTable,
+        plan: Callable[[pa.Table, Mapping[str, str]], Update | None],
+    ) -> int:
+        """Add rows and set properties that follow from what the table holds, in one commit.
+
+        Args:
+            ops: The table.
+            plan: Gets the rows and the properties of the very table that is then committed to, once
+                a try, and says what to change; None: nothing.
+
+        Returns:
+            How many rows were added.
+        """
+
+        def append(table: Table) -> Append[int] | int:
+            change = plan(self._rows(ops, table), table.properties)
+            if change is None:
+                return 0
+            rows, properties = change
+            content = arrow_rows(ops, rows)
+            present = present_keys(table, content.column("row_key").to_pylist())
+            mask = [key not in present for key in content.column("row_key").to_pylist()]
+            fresh = content.filter(pa.array(mask, pa.bool_()))
+            if fresh.num_rows == 0:
+                return Append([], properties, ingest_seq=None, outcome=lambda _: 0)
+            return self.rows_append(
+                ops, table, fresh, properties=properties, outcome=lambda _: fresh.num_rows
+            )
+
+        return self._fence.commit(ops.identifier, append)
+
     def rows_append(
         self,
         ops: OpsTable,
@@ -127,5 +163,9 @@ class OpsStore:
 
     def read(self, ops: OpsTable, row_filter: BooleanExpression | None = None) -> pa.Table:
         """The rows of a table, by key."""
-        found = self.table(ops).scan(row_filter=row_filter or AlwaysTrue()).to_arrow()
+        return self._rows(ops, self.table(ops), row_filter)
+
+    @staticmethod
+    def _rows(ops: OpsTable, table: Table, row_filter: BooleanExpression | None = None) -> pa.Table:
+        found = table.scan(row_filter=row_filter or AlwaysTrue()).to_arrow()
         return found.cast(ops.schema).sort_by("row_key")

@@ -73,7 +73,7 @@ def s3_access() -> S3Access:
     Raises:
         AdxError: There are no credentials.
     """
-    with _told("s3"):
+    with s3_told("s3"):
         found = boto3.Session().get_credentials()
         if found is None:
             raise no_credentials()
@@ -111,8 +111,8 @@ class S3Storage:
 
     def read(self, location: str) -> bytes:
         """See `Storage.read`."""
-        bucket, key = _parts(location)
-        with _told(location):
+        bucket, key = parts_of(location)
+        with s3_told(location):
             return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def open(self, location: str) -> pa.NativeFile:
@@ -136,15 +136,15 @@ class S3Storage:
         """See `Storage.write`."""
         if before_visible is not None:
             before_visible()
-        bucket, key = _parts(location)
-        with _told(location):
+        bucket, key = parts_of(location)
+        with s3_told(location):
             self._client.put_object(Bucket=bucket, Key=key, Body=bytes(content))
 
     def write_if_absent(self, location: str, content: bytes) -> bool:
         """See `Storage.write_if_absent`."""
-        bucket, key = _parts(location)
+        bucket, key = parts_of(location)
         try:
-            with _told(location):
+            with s3_told(location):
                 self._client.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
         except FileExistsError:
             return False
@@ -152,9 +152,9 @@ class S3Storage:
 
     def exists(self, location: str) -> bool:
         """See `Storage.exists`."""
-        bucket, key = _parts(location)
+        bucket, key = parts_of(location)
         try:
-            with _told(location):
+            with s3_told(location):
                 self._client.head_object(Bucket=bucket, Key=key)
         except FileNotFoundError:
             return False
@@ -162,10 +162,10 @@ class S3Storage:
 
     def names(self, folder: str) -> list[str]:
         """See `Storage.names`."""
-        bucket, key = _parts(folder)
+        bucket, key = parts_of(folder)
         prefix = f"{key.rstrip('/')}/"
         found = set()
-        with _told(folder):
+        with s3_told(folder):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket, Prefix=prefix, Delimiter="/"
             )
@@ -176,8 +176,8 @@ class S3Storage:
 
     def files(self, folder: str) -> Iterator[StoredFile]:
         """See `Storage.files`."""
-        bucket, key = _parts(folder)
-        with _told(folder):
+        bucket, key = parts_of(folder)
+        with s3_told(folder):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket, Prefix=f"{key.rstrip('/')}/"
             )
@@ -188,8 +188,8 @@ class S3Storage:
 
     def delete(self, location: str) -> None:
         """See `Storage.delete`."""
-        bucket, key = _parts(location)
-        with _told(location):
+        bucket, key = parts_of(location)
+        with s3_told(location):
             self._client.delete_object(Bucket=bucket, Key=key)
 
     def each(self, work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:
@@ -215,14 +215,14 @@ def s3_client(endpoint: str | None, region: str) -> Any:
     )
 
 
-def _parts(location: str) -> tuple[str, str]:
+def parts_of(location: str) -> tuple[str, str]:
     """Bucket and key of a location."""
     bucket, _, key = location.removeprefix(S3_SCHEME).partition("/")
     return bucket, key
 
 
 @contextmanager
-def _told(location: str) -> Iterator[None]:
+def s3_told(location: str) -> Iterator[None]:
     """Turn what S3 and the way to it answer into errors of files, or one sentence with a remedy.
 
     Raises:
@@ -239,7 +239,7 @@ def _told(location: str) -> Iterator[None]:
         if code in _TAKEN:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), location) from error
         if code == "NoSuchBucket":
-            raise missing_bucket(_parts(location)[0]) from error
+            raise missing_bucket(parts_of(location)[0]) from error
         if code in _DENIED:
             raise refused(location, code) from error
         raise AdxError(

@@ -29,7 +29,8 @@ def missing_bucket(bucket: str) -> AdxError:
     """The error for a bucket that does not exist."""
     return AdxError(
         f"There is no bucket {bucket} at {service()}.",
-        remedy="Create it (`adx s3 start` does so on loopback), or correct ADX_LAKE_URL.",
+        remedy="Create it (`adx s3 start` does so on loopback), or correct ADX_LAKE_URL or "
+        "ADX_DROP_URL.",
         exit_code=ExitCode.CONFIGURATION,
     )
 

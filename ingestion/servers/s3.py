@@ -27,6 +27,9 @@ from ingestion.local_server import (
 from ingestion.settings import Settings
 
 _ENDPOINT: Final = "AWS_ENDPOINT_URL"
+_VOLUME_MEGABYTES: Final = 128
+"""Each bucket fills volumes of its own, and the server makes as many as the free disk holds if all
+were full. Its own choice is 1 GB: with 50 GB free it refused to write to the 53rd bucket."""
 _INNER_PORTS: Final = (
     "master.port",
     "master.port.grpc",
@@ -43,7 +46,7 @@ _INNER_PORTS: Final = (
 
 
 def start_s3(settings: Settings) -> ServerStatus:
-    """Start the server, unless it runs, and make the lake's buckets.
+    """Start the server, unless it runs, and make its buckets.
 
     Raises:
         AdxError: The settings name another machine, a port is taken, the environment has no
@@ -87,6 +90,7 @@ def _command(settings: Settings, port: int) -> list[str]:
         "ip.bind": "127.0.0.1",
         "admin.ui": "false",
         "webdav": "false",
+        "master.volumeSizeLimitMB": _VOLUME_MEGABYTES,
         "s3.port": port,
         **inner,
         # a server for files alone still opens its catalog somewhere
@@ -135,11 +139,12 @@ def _answers(settings: Settings) -> bool:
 
 
 def _make_buckets(settings: Settings) -> None:
-    """The bucket of the lake's own files, and the table bucket that the catalog serves."""
-    if is_remote(settings.lake_root):
+    """The buckets of the lake's own files and of dropped ones; the table bucket of the catalog."""
+    ours = [url for url in (settings.lake_root, settings.drop_url) if url and is_remote(url)]
+    if ours:
         client = s3_client(s3_endpoint(), s3_region())
-        bucket = _bucket(settings.lake_root)
-        if bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
+        present = {found["Name"] for found in client.list_buckets()["Buckets"]}
+        for bucket in {_bucket(url) for url in ours} - present:
             client.create_bucket(Bucket=bucket)
     if settings.catalog_type == "rest":
         session = boto3.Session(region_name=s3_region())

@@ -86,6 +86,19 @@ def settings(landed: tuple[Path, Path]) -> Settings:
 
 
 @pytest.fixture
+def lake(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    events: Contract,
+    clicks: Contract,
+    rates: Contract,
+) -> Lake:
+    """The lake of that home, which has its tables."""
+    monkeypatch.setattr(raw_tables, "all_contracts", lambda: (events, clicks, rates))
+    return Lake.open(settings)
+
+
+@pytest.fixture
 def pin(lake: Lake) -> Pin:
     """The pin of what was landed."""
     (logged,) = lake.pins()
