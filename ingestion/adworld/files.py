@@ -211,6 +211,9 @@ def _extra(
 ) -> list[F]:
     """The rows of a file, some of the hour before again, and ids with another timestamp.
 
+    A file without rows of its own repeats none: it might be the file before it to the byte, and
+    content that is there twice is loaded once.
+
     Args:
         config: The world.
         frame: The file's own rows.
@@ -221,7 +224,7 @@ def _extra(
     """
     draw = rng(config, 12, *place)
     frames = [frame]
-    if before is not None:
+    if before is not None and len(frame):
         frames.append(sample(draw, before, 1, 0.01))
     if at_midnight is not None:
         midnight = config.day_start_us(place[0] - 1)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import orjson
 
-Reason = Literal["parse", "schema", "contract", "oversize"]
+Reason = Literal["parse", "schema", "contract", "privacy", "oversize"]
 Document = dict[str, Any]
 Lawful = Callable[[int], Document]
 
@@ -446,13 +446,13 @@ def _value_faults(prefix: str) -> Iterator[_Fault]:
     yield "longitude beyond the date line", "contract", f"{prefix}longitude", "-180.01"
     yield "latitude with 3 decimals", "contract", f"{prefix}latitude", "52.521"
     yield "decimal with 30 whole digits", "contract", f"{prefix}longitude", "1" * 30
-    yield "IP octet out of range", "contract", f"{prefix}ip", "203.0.113.256"
-    yield "IP of three octets", "contract", f"{prefix}ip", "203.0.113"
-    yield "IP with a port", "contract", f"{prefix}ip", "203.0.113.9:443"
-    yield "IP in words", "contract", f"{prefix}ip", "localhost"
-    yield "IP empty", "contract", f"{prefix}ip", ""
-    yield "IPv6 with a wrong digit", "contract", f"{prefix}ip", "2001:db8::g"
-    yield "IPv6 with two gaps", "contract", f"{prefix}ip", "2001::db8::1"
+    yield "IP octet out of range", "privacy", f"{prefix}ip", "203.0.113.256"
+    yield "IP of three octets", "privacy", f"{prefix}ip", "203.0.113"
+    yield "IP with a port", "privacy", f"{prefix}ip", "203.0.113.9:443"
+    yield "IP in words", "privacy", f"{prefix}ip", "localhost"
+    yield "IP empty", "privacy", f"{prefix}ip", ""
+    yield "IPv6 with a wrong digit", "privacy", f"{prefix}ip", "2001:db8::g"
+    yield "IPv6 with two gaps", "privacy", f"{prefix}ip", "2001::db8::1"
 
 
 def _event_id_faults() -> Iterator[_Fault]:
@@ -496,7 +496,7 @@ _PAYLOAD_FAULTS: tuple[tuple[str, Reason, str, object], ...] = (
     ("video", "schema", "position_ms", 1.5),
     ("video", "contract", "impression_id", ""),
     ("click", "schema", "click_id", None),
-    ("click", "contract", "ip", "300.1.1.1"),
+    ("click", "privacy", "ip", "300.1.1.1"),
     ("click", "schema", "landing_url", 404),
 )
 
@@ -642,9 +642,9 @@ def _csv_cases(
 def _click_line_faults() -> Iterator[_CsvFault]:
     yield "IP missing", "schema", 4, ""
     yield "user agent missing", "schema", 5, ""
-    yield "IP octet out of range", "contract", 4, "203.0.113.256"
-    yield "IP with a port", "contract", 4, "203.0.113.9:443"
-    yield "IP in words", "contract", 4, "localhost"
+    yield "IP octet out of range", "privacy", 4, "203.0.113.256"
+    yield "IP with a port", "privacy", 4, "203.0.113.9:443"
+    yield "IP in words", "privacy", 4, "localhost"
 
 
 def _conversion_line_faults() -> Iterator[_CsvFault]:

@@ -186,7 +186,8 @@ def _cases() -> Iterator[HostileRecord]:
         (BILLING_NOTICES, notice_record, _NOTICE_FAULTS),
     ):
         for name, path, value in faults:
-            yield HostileRecord(name, table, "contract", _changed(lawful, path, value))
+            reason: Reason = "privacy" if path.endswith(".ip") else "contract"
+            yield HostileRecord(name, table, reason, _changed(lawful, path, value))
 
 
 @cache

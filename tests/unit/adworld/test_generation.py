@@ -209,6 +209,13 @@ def test_files_with_the_same_content_are_planted_ones(played: Any) -> None:
     assert repeated == counted
 
 
+def test_files_of_hours_with_hardly_a_row_are_not_the_same() -> None:
+    config = WorldConfig(seed=1, scale=75_000, days=25, start=date(2026, 3, 28))
+    files = dict(adserver.files_of(config, 23, LedgerPart()))
+    clicks = [content for name, content in files.items() if "/clicks-" in name]
+    assert len(clicks) == len(set(clicks)) > 1
+
+
 def test_keys_of_one_id_stay_in_one_partition(played: Any) -> None:
     partitions: dict[tuple[str, bytes], set[int]] = {}
     for topic, parts in played.days[-1].messages.items():
