@@ -61,6 +61,7 @@ def checkup(settings: Settings | None = None) -> list[Finding]:
         _look("home", lambda: _home(settings)),
         _look("disk", lambda: _disk(settings)),
         _look("lake", lambda: _lake(settings)),
+        *([_look("dropped files", lambda: _bucket(settings))] if settings.drop_url else []),
         _look("Kafka", lambda: _kafka(settings)),
         _look("dbt profile", lambda: _profile(settings)),
         *([_look("BigQuery", lambda: _bigquery(settings))] if on_bigquery else []),
@@ -86,6 +87,18 @@ def _problem(subject: str, error: AdxError) -> Finding:
 
 def _wrong(message: str, remedy: str) -> AdxError:
     return AdxError(message, remedy=remedy, exit_code=ExitCode.CONFIGURATION)
+
+
+def _bucket(settings: Settings) -> str:
+    from ingestion.sources.drop_bucket import drop_bucket
+    from orchestration.batch import file_sources
+
+    pending = [drop_bucket(settings, source).pending() for source in file_sources()]
+    whole, waiting = (
+        sum(len(found.whole) for found in pending),
+        sum(len(found.waiting) for found in pending),
+    )
+    return f"{settings.drop_url} ({whole} to be taken, {waiting} waiting)"
 
 
 def _python() -> str:

@@ -11,7 +11,7 @@ import dagster as dg
 from ingestion.settings import Settings, load_settings
 from orchestration.defs.dates import event_dates_asset
 from orchestration.defs.jobs import PLATFORM_JOB, jobs, schedules
-from orchestration.defs.lake_upkeep import lake_upkeep_assets
+from orchestration.defs.lake_upkeep import lake_upkeep_assets, lost_catalog_assets
 from orchestration.defs.raw import raw_assets, source_systems, unlanded_tables
 from orchestration.defs.sensors import sensors
 from orchestration.defs.upkeep import upkeep_assets
@@ -63,6 +63,7 @@ def definitions_of(settings: Settings) -> dg.Definitions:
             verified,
             *upkeep_assets(settings),
             *lake_upkeep_assets(settings),
+            *lost_catalog_assets(settings),
         ],
         asset_checks=extra_checks,
         # One process runs all steps of a run in turn: a process a step costs 3 s each, and the

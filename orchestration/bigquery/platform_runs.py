@@ -18,6 +18,7 @@ from orchestration.warehouse.bigquery.builds import Builds, Passed, Work
 from orchestration.warehouse.bigquery.service import MARTS, Service, sql_type
 from orchestration.warehouse.build import new_rows
 from orchestration.warehouse.store import Manifest
+from orchestration.warehouse.versions import Withdrawal
 
 _BUILD = Manifest(
     build_id="b000003-pin3",
@@ -116,6 +117,7 @@ class PlatformRuns:
         for statement in (*policies, *publish.grants(service)):
             service.run(statement)
         service.run(publish.publish_script(service, Passed(_BUILD, relations), None))
+        builds.withdraw([Withdrawal(_BUILD.build_id, "b000002-pin2", "wrong", "2026-03-30", "1")])
 
 
 def _columns(schema: pa.Schema) -> dict[str, Any]:

@@ -8,10 +8,13 @@ import typer
 
 from ingestion.errors import AdxError
 from orchestration.cli import (
+    catalog,
     demo,
     doctor,
     failed,
+    files,
     finance,
+    gaps,
     kafka,
     lake,
     land,
@@ -73,7 +76,10 @@ app.add_typer(
 )
 app.add_typer(stream.app, name="stream", rich_help_panel="Landing")
 land.register(app)
+app.add_typer(files.app, name="files", rich_help_panel="Landing")
+app.add_typer(catalog.app, name="catalog", rich_help_panel="Landing")
 app.add_typer(failed.app, name="failed", rich_help_panel="Landing")
+app.add_typer(gaps.app, name="gaps", rich_help_panel="Landing")
 upgrade.register(app)
 warehouse.register(app)
 app.add_typer(finance.app, name="finance", rich_help_panel="Warehouse")

@@ -1,4 +1,4 @@
-"""Commands of the warehouse: pin, build, publish, verify, reconcile, query, report, dbt."""
+"""Commands of the warehouse: pin, build, publish, rollback, verify, reconcile, query and so on."""
 
 import sys
 from datetime import datetime
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ingestion.settings import Settings
+    from orchestration.warehouse.store import Manifest
     from orchestration.warehouse.verdict import Verdict
+    from orchestration.warehouse.versions import Versions
 
 PANEL = "Warehouse"
 
@@ -33,7 +35,7 @@ FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build everyth
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (pin, build, publish, verify, reconcile, query, report):
+    for command in (pin, build, publish, rollback, verify, reconcile, query, report):
         app.command(rich_help_panel=PANEL)(command)
     app.command(
         "dbt",
@@ -184,13 +186,14 @@ class _progress:  # noqa: N801 - used as a function
 def publish(
     build: Annotated[
         str | None,
-        typer.Option(help="Id of a kept build, to go back to it; by default the newest one."),
+        typer.Option(help="Id of a kept build; by default the newest that was not withdrawn."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make the newest build that passed the one that readers see, in one step.
 
-    Readers never wait and never see half a build; the last three builds are kept.
+    Readers never wait and never see half a build; the last builds are kept (ADX_KEPT_BUILDS), and
+    `adx rollback` goes back to one of them.
     """
     from ingestion.settings import load_settings
     from orchestration.warehouse.publish import publish as run_publish
@@ -211,6 +214,85 @@ def publish(
     )
 
 
+def rollback(
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Id of a kept build; by default the one that readers saw before."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why; it stands in the run ledger, and with the builds.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--list", help="Show the builds that are kept, and change nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let readers go back to a build that they saw before, in one step.
+
+    What they shall not see any more is withdrawn: nothing publishes it again unless `adx publish
+    --build` names it. Dagster publishes nothing by itself until somebody publishes a newer build
+    with `adx publish`. Run again without --to, it does not go back further.
+    """
+    from ingestion.errors import AdxError, ExitCode
+    from ingestion.settings import load_settings
+    from orchestration.warehouse.publish import kept_versions
+    from orchestration.warehouse.publish import rollback as run_rollback
+
+    settings = load_settings()
+    if show:
+        versions = kept_versions(settings)
+        rows = [_version(versions, manifest) for manifest in reversed(versions.kept)]
+        if as_json:
+            print_json(rows)
+        else:
+            print_table(
+                "Builds that are kept",
+                ["build", "pin", "finished at", "rows", "state", "why"],
+                [list(row.values()) for row in rows],
+            )
+        return
+    if not (reason or "").strip():
+        raise AdxError(
+            "A rollback needs a reason.",
+            remedy="Say why with --reason; `adx rollback --list` shows what is kept.",
+            exit_code=ExitCode.USAGE,
+        )
+    done = run_rollback(settings, to, reason=str(reason).strip())
+    if as_json:
+        print_json(done)
+        return
+    print_facts(
+        "Rollback",
+        {
+            "status": done.status,
+            "build": done.build_id,
+            "pin": done.pin,
+            "withdrawn": ", ".join(done.withdrawn) or None,
+            "why": done.reason or None,
+        },
+    )
+
+
+def _version(versions: "Versions", manifest: "Manifest") -> dict[str, object]:
+    """A kept build as a row."""
+    withdrawal = versions.withdrawn.get(manifest.build_id)
+    if manifest == versions.current:
+        state = "current"
+    elif withdrawal is not None:
+        state = "withdrawn"
+    else:
+        state = "published before" if manifest.build_id in versions.published else "passed"
+    return {
+        "build": manifest.build_id,
+        "pin": manifest.pin,
+        "finished_at": manifest.finished_at[:19],
+        "rows": manifest.rows,
+        "state": state,
+        "why": withdrawal.reason if withdrawal is not None else None,
+    }
+
+
 def verify(as_json: JsonFlag = False) -> None:
     """Compare the published marts with the ad world's answer key, number by number, exactly.
 
@@ -223,9 +305,9 @@ def verify(as_json: JsonFlag = False) -> None:
 
 
 def reconcile(as_json: JsonFlag = False) -> None:
-    """Check the chain from source positions to marts: nothing lost, doubled or changed.
+    """Check the chain from producers' journals to marts: nothing lost, doubled or changed.
 
-    Reads every data file of the lake and every row of the vault and the marts.
+    One line a balance. Reads every data file of the lake and every row of the vault and the marts.
     """
     from ingestion.settings import load_settings
     from orchestration.warehouse.reconcile import reconcile as run_reconcile
@@ -243,9 +325,12 @@ def judge(verdict: "Verdict", *, as_json: bool = False) -> None:
                 "passed": verdict.passed,
                 "failed": verdict.failed,
                 "failures": [str(failure) for failure in verdict.failures],
+                "checks": verdict.names,
             }
         )
     else:
+        for name in verdict.names:
+            typer.echo(f"ok {name}")
         for failure in verdict.failures:
             typer.echo(f"FAILED {failure}")
         typer.echo(verdict.last_line)

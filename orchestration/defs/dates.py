@@ -105,7 +105,12 @@ def event_dates_asset(
         dates = parse_dates(f"{keys.start}..{keys.end}")
         with retried(settings, context):
             result = build(settings, dates=dates, keep_rows=config.keep_rows)
-            publication = publish(settings, result.build_id)
+            publication = publish(settings, result.build_id, by_itself=True)
+        if publication.status == "held":
+            raise dg.Failure(
+                f"Build {result.build_id} passed its tests and is not published. {publication.why}",
+                allow_retries=False,
+            )
         # What is new in the lake comes with it, of whichever date it is.
         days = log_days(context, settings, publication, context.partition_keys)
         return dg.MaterializeResult(

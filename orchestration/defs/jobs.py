@@ -101,9 +101,9 @@ def jobs(raw: list[dg.AssetKey], models: list[dg.AssetKey]) -> list[UnresolvedAs
         _job(LANDING_JOB, landing, 45, "Drain the topics, ask every source for what is new."),
         _job(
             WAREHOUSE_JOB,
-            warehouse - reconciled,
-            45,
-            "Pin, build with dbt, test, publish, verify.",
+            warehouse,
+            60,
+            "Pin, build with dbt, test, publish, verify, reconcile.",
         ),
         _job(
             UPKEEP_JOB,
@@ -116,7 +116,7 @@ def jobs(raw: list[dg.AssetKey], models: list[dg.AssetKey]) -> list[UnresolvedAs
             BACKFILL_JOB,
             dg.AssetSelection.assets(EVENT_DATES),
             120,
-            "Build some event dates again, in every model that is built by date.",
+            "Build some event dates again, in every model that is built by date; reconcile.",
         ),
     ]
 

@@ -5,15 +5,19 @@ a build waits, because all of them take its place in the pool of the warehouse's
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 from orchestration.defs.upkeep import LAKE_SIZE, OLD_BUILDS
 from orchestration.defs.warehouse import WRITER_POOL
 from orchestration.lib.retries import retried
 from orchestration.lib.translator import PLATFORM_TEAM
+
+if TYPE_CHECKING:
+    from ingestion.lake.pointers import Pointer
 
 COMPACTED = dg.AssetKey(["upkeep", "compacted"])
 EXPIRED = dg.AssetKey(["upkeep", "expired_snapshots"])
@@ -21,6 +25,9 @@ ORPHANS = dg.AssetKey(["upkeep", "orphans"])
 BACKUP = dg.AssetKey(["upkeep", "catalog_backup"])
 
 LAKE_UPKEEP = (COMPACTED, EXPIRED, ORPHANS, BACKUP)
+
+RESTORED = dg.AssetKey(["upkeep", "catalog_restored"])
+REBUILT = dg.AssetKey(["upkeep", "catalog_rebuilt"])
 
 
 class OrphansConfig(dg.Config):
@@ -136,6 +143,86 @@ def lake_upkeep_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         )
 
     return [compacted, expired_snapshots, orphans, catalog_backup]
+
+
+class RebuildConfig(dg.Config):
+    """Whether a lost catalog is to be brought back; nothing but a person says so."""
+
+    confirm: bool = False
+
+
+class RestoreConfig(RebuildConfig):
+    """The same, and from which backup; by default the newest of this home."""
+
+    backup: str = ""
+
+
+def lost_catalog_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The ways back of a lost catalog: in no job, and refused unless the run says `confirm`."""
+
+    @_upkeep(
+        RESTORED,
+        [],
+        "A lost catalog, brought back from a backup, or from the pointers where they know more. "
+        "Only by hand: the run's configuration says `confirm: true`, and may name the `backup`.",
+    )
+    def catalog_restored(
+        context: dg.AssetExecutionContext, config: RestoreConfig
+    ) -> dg.MaterializeResult[None]:
+        from orchestration.lake_upkeep import restore
+
+        _demand(config, RESTORED)
+        with retried(settings, context):
+            return _taken(restore(settings, config.backup or None), config.backup or "the newest")
+
+    @_upkeep(
+        REBUILT,
+        [],
+        "A lost catalog, brought back from the pointers that each commit left beside the lake. "
+        "Only by hand: the run's configuration says `confirm: true`.",
+    )
+    def catalog_rebuilt(
+        context: dg.AssetExecutionContext, config: RebuildConfig
+    ) -> dg.MaterializeResult[None]:
+        from orchestration.lake_upkeep import rebuild
+
+        _demand(config, REBUILT)
+        with retried(settings, context):
+            return _taken(rebuild(settings), "pointers")
+
+    return [catalog_restored, catalog_rebuilt]
+
+
+def _demand(config: RebuildConfig, key: dg.AssetKey) -> None:
+    """Refuse what nobody has asked for.
+
+    Raises:
+        AdxError: The run's configuration does not confirm it.
+    """
+    if not config.confirm:
+        step = "__".join(key.path)
+        raise AdxError(
+            f"{key.to_user_string()} brings a lost catalog back, and this run does not confirm it.",
+            remedy=f"Launch it with `ops: {{{step}: {{config: {{confirm: true}}}}}}`.",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _taken(pointers: "list[Pointer]", source: str) -> dg.MaterializeResult[None]:
+    """What the catalog knows again."""
+    return dg.MaterializeResult(
+        metadata={
+            "tables_taken": len(pointers),
+            "from": source,
+            "tables": _table(
+                ("commit", "seq"),
+                [
+                    (pointer.table, pointer.sequence_number, pointer.ingest_seq)
+                    for pointer in pointers
+                ],
+            ),
+        }
+    )
 
 
 def _upkeep(

@@ -6,31 +6,24 @@ All of them only look; what they start can be started twice.
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from ingestion.errors import AdxError
 from ingestion.settings import Settings
 from ingestion.sources.drop_queue import DropQueue, Look
-from orchestration.batch import BATCH_SOURCES
+from ingestion.sources.origins import copied
+from orchestration.batch import file_sources
 from orchestration.defs.jobs import LANDING_JOB, PLATFORM_JOB, WAREHOUSE_JOB, is_busy
 from orchestration.defs.raw import of_source, raw_key
 from orchestration.lib import lost_runs
 from orchestration.lib.alerts import NotTakenError, alert
 
-FILE_CARRIERS = {"csv", "jsonl", "avro"}
 CHECKS_SECONDS = 30
 COMMITS_SECONDS = 60
-
-
-def file_sources() -> list[str]:
-    """Sources whose files are dropped into a folder."""
-    return [
-        source
-        for source in BATCH_SOURCES
-        if {contract.carrier for contract in of_source(source)} & FILE_CARRIERS
-    ]
 
 
 def _digest(values: Iterable[object]) -> str:
@@ -53,17 +46,23 @@ def file_sensor(settings: Settings, source: str) -> dg.SensorDefinition:
         job_name=LANDING_JOB,
         minimum_interval_seconds=30,
         default_status=_status(settings),
-        description=f"Lands whole files that stand in the drop folder {source}/.",
+        description=f"Lands whole files that stand in the drop folder {source}/"
+        + (f" or below {settings.drop_url}/{source}/." if settings.drop_url else "."),
     )
     def files() -> dg.RunRequest | dg.SkipReason:
         queue = DropQueue(settings.drop, source, settings.drop_quiet_seconds)
-        whole, waiting = queue.ready()
+        whole, unfinished = queue.ready()
+        deliveries, waiting = queue.deliveries()
         looks = {name: Look.at(queue.incoming / name) for name in whole}
-        found = [
+        found: list[tuple[object, ...]] = [
             (name, look.size, look.modified_ns) for name, look in looks.items() if look is not None
         ]
+        found += [(name, _last_change(queue.incoming / name)) for name in deliveries]
+        objects, others = _in_bucket(settings, queue, source, is_all=not found)
+        found += objects
         if not found:
-            reason = f"{len(waiting)} still being written" if waiting else "no files"
+            count = len(unfinished) + len(waiting) + others
+            reason = f"{count} still being written" if count else "no files"
             return dg.SkipReason(f"{queue.incoming}: {reason}")
         return dg.RunRequest(
             run_key=f"{source}-{_digest(found)}",
@@ -72,6 +71,40 @@ def file_sensor(settings: Settings, source: str) -> dg.SensorDefinition:
         )
 
     return files
+
+
+def _last_change(delivery: Path) -> int:
+    """When a delivery, or a file in it, changed last; 0 if it has just been taken."""
+    try:
+        return max(path.lstat().st_ctime_ns for path in (delivery, *delivery.iterdir()))
+    except FileNotFoundError:
+        return 0
+
+
+def _in_bucket(
+    settings: Settings, queue: DropQueue, source: str, *, is_all: bool
+) -> tuple[list[tuple[object, ...]], int]:
+    """What can be taken out of the bucket prefix, and how many objects have to wait.
+
+    Args:
+        settings: The environment.
+        queue: The drop folder; what it has copied is no news.
+        source: The source.
+        is_all: Whether nothing else starts a landing. Otherwise a bucket that cannot be reached is
+            told by the landing, and does not hold up the folder.
+    """
+    if settings.drop_url is None:
+        return [], 0
+    from ingestion.sources.drop_bucket import drop_bucket
+
+    try:
+        pending = drop_bucket(settings, source).pending(copied(queue))
+    except AdxError:
+        if is_all:
+            raise
+        return [], 0
+    whole = [(item.location, item.bytes, item.etag) for item in pending.whole]
+    return [*whole], len(pending.waiting)
 
 
 def commits_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -52,12 +52,13 @@ def upkeep_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"duckdb"},
         owners=[PLATFORM_TEAM],
         pool=WRITER_POOL,
-        description="Removes builds that nobody reads any more; the newest three stay.",
+        description="Removes builds that nobody reads any more; the newest stay, and those that "
+        "readers can go back to (ADX_KEPT_BUILDS).",
     )
     def old_builds(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         store = Store(settings.warehouse)
         with retried(settings, context), store.lock("upkeep"):
-            removed = store.tidy() if store.builds.is_dir() else []
+            removed = store.tidy(settings.kept_builds)
         return dg.MaterializeResult(
             metadata={
                 "removed": len(removed),

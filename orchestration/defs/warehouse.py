@@ -1,5 +1,6 @@
 """The warehouse: pin, every dbt model and test, publish, verify."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from ingestion.contracts import all_contracts
 from ingestion.settings import Settings
-from orchestration.defs.dates import log_days
+from orchestration.defs.dates import EVENT_DATES, log_days
 from orchestration.defs.raw import raw_key
 from orchestration.lib.retries import retried
 from orchestration.lib.translator import MARTS, PIN, PLATFORM_TEAM, WarehouseTranslator
@@ -238,10 +239,15 @@ def publish_asset(settings: Settings, models: dg.AssetsDefinition) -> dg.AssetsD
         owners=[PLATFORM_TEAM],
         pool=WRITER_POOL,
         freshness_policy=PUBLISHED_FRESHNESS,
-        description="The DuckDB file that BI tools read, replaced by one swap of a link.",
+        # After a rollback nothing is published by itself, and nothing counts as fresh.
+        output_required=False,
+        description="The DuckDB file that BI tools read, replaced by one swap of a link. After "
+        "`adx rollback` it stays until somebody publishes with `adx publish`.",
     )
-    def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata=_publish(context, settings))
+    def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        facts = _publish(context, settings)
+        if facts["status"] != "held":
+            yield dg.MaterializeResult(metadata=facts)
 
     return published
 
@@ -251,7 +257,9 @@ def _publish(context: dg.AssetExecutionContext, settings: Settings) -> dict[str,
     from orchestration.warehouse.publish import publish
 
     with retried(settings, context):
-        publication = publish(settings)
+        publication = publish(settings, by_itself=True)
+    if publication.why is not None:
+        context.log.warning(publication.why)
     build = Store(settings.warehouse).read(publication.build_id)
     manifest = build.manifest
     days = log_days(context, settings, publication) if publication.status == "published" else {}
@@ -345,21 +353,32 @@ def _first_failures(verdict: Verdict) -> str | None:
 
 
 def warehouse_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """What is true of a published warehouse beyond its dbt tests."""
+    """What is true of a published warehouse beyond its dbt tests, whichever asset published it."""
+    return [_reconciled(settings, key) for key in (PUBLISHED, EVENT_DATES)]
 
+
+def _reconciled(settings: Settings, published: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=PUBLISHED,
+        asset=published,
         name=RECONCILED,
-        description="The chain from the lake's files to the marts, row by row.",
+        description="The chain from producers' journals to the marts, row by row.",
     )
     def reconciled() -> dg.AssetCheckResult:
         from orchestration.warehouse.reconcile import reconcile
 
+        started = time.monotonic()
         verdict = reconcile(settings)
+        if verdict.failed:
+            # A landing or a replay may have been between its commit and its note of it.
+            verdict = reconcile(settings)
         return dg.AssetCheckResult(
             passed=verdict.failed == 0,
             description=_first_failures(verdict),
-            metadata={"passed": verdict.passed, "failed": verdict.failed},
+            metadata={
+                "passed": verdict.passed,
+                "failed": verdict.failed,
+                "seconds": round(time.monotonic() - started, 3),
+            },
         )
 
-    return [reconciled]
+    return reconciled

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -36,8 +36,10 @@ from orchestration.warehouse.dates import DateRange
 from orchestration.warehouse.duck import open_file
 from orchestration.warehouse.parsed import ParsedProject
 from orchestration.warehouse.pin import find_pin, pin_lake, registration
+from orchestration.warehouse.publish import finish_killed
 from orchestration.warehouse.register import register
 from orchestration.warehouse.store import FILE_NAME, Build, Manifest, Store
+from orchestration.warehouse.versions import Withdrawal
 
 if TYPE_CHECKING:
     from orchestration.warehouse.bigquery.build import BigQuerySession
@@ -172,15 +174,27 @@ class Result:
     seconds: float
 
 
-def nothing_new(newest: Manifest, folder: str) -> Result:
-    """What is said if the newest build is the one that was asked for."""
+def nothing_new(newest: Manifest, folder: str, withdrawal: Withdrawal | None = None) -> Result:
+    """What is said if the newest build is the one that was asked for.
+
+    Args:
+        newest: That build.
+        folder: Where it is.
+        withdrawal: The rollback that took it away from readers, if one did.
+    """
+    reason = f"nothing is new since pin {newest.pin}, and the code is the same"
+    if withdrawal is not None:
+        reason += (
+            f"; build {newest.build_id} was withdrawn ({withdrawal.reason}), "
+            "`adx build --full-refresh` makes another one"
+        )
     return Result(
         status="nothing to do",
         build_id=newest.build_id,
         pin=newest.pin,
         previous_pin=newest.previous_pin,
         full_refresh=False,
-        reason=f"nothing is new since pin {newest.pin}, and the code is the same",
+        reason=reason,
         folder=folder,
         models=0,
         tests=0,
@@ -255,10 +269,11 @@ class Session:
             self._code.keep_judged()
         manifest, changed, read = self._seal(models, tests)
         failpoint("build.before_accept")
-        build = self._store.accept(manifest)
+        row = ledger_row(manifest, self.plan, read=read, changed=changed, **details)
+        build = self._store.accept(manifest, ledger.to_json(row))
         self.is_open = False
         failpoint("build.after_accept")
-        record_build(self._lake, manifest, self.plan, read=read, changed=changed, **details)
+        ledger.write(self._lake, row)
         return self.plan.result("built", manifest, str(build.folder), changed)
 
     def _new_rows(self, connection: duckdb.DuckDBPyConnection) -> int:
@@ -347,27 +362,24 @@ def new_rows(source_loads: str, window: Window) -> str:
     return f"select coalesce(sum(read_count), 0) from {source_loads} where {new}"
 
 
-def record_build(
-    lake: Lake,
+def ledger_row(
     manifest: Manifest,
     plan: Plan,
     *,
     read: int,
     changed: dict[str, int],
-    **details: object,
-) -> None:
-    """Write the ledger row of a build that passed.
+    **details: Any,
+) -> ledger.Row:
+    """The ledger row of a build that passed.
 
     Args:
-        lake: Where the ledger is.
         manifest: The build.
         plan: What it was going to do.
         read: Rows of its window.
         changed: As in `Result`.
         details: More for the row.
     """
-    ledger.record(
-        lake,
+    return ledger.row(
         "build",
         manifest.build_id,
         datetime.fromisoformat(manifest.started_at),
@@ -509,6 +521,7 @@ def open_session(
     store = Store(settings.warehouse)
     lake = Lake.open(settings)
     with store.lock("build"):
+        finish_killed(settings, store)
         pinned = pin_lake(lake) if pin is None else find_pin(lake, pin)
         plan = plan_build(
             lake, store, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
@@ -516,7 +529,8 @@ def open_session(
         newest = next(reversed(store.passed()), None)
         asked = again or full_refresh or dates
         if newest is not None and plan.is_done_by(newest.manifest) and not asked:
-            yield nothing_new(newest.manifest, str(newest.folder))
+            withdrawn = store.versions().withdrawn.get(newest.manifest.build_id)
+            yield nothing_new(newest.manifest, str(newest.folder), withdrawn)
             return
         session = Session(settings, lake, store, plan, started_at)
         session.begin()
@@ -591,4 +605,4 @@ def _copy(source: Path, target: Path) -> None:
 def _clone(source: Path, target: Path) -> None:
     with source.open("rb") as reader, target.open("wb") as writer:
         while os.copy_file_range(reader.fileno(), writer.fileno(), _CLONE_BYTES):
-            pass
+            failpoint("build.in_copy")

@@ -1,10 +1,14 @@
 """Read-only SQL over the published warehouse: raw views, vault, marts, ops."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from ingestion.drafts.content import connect_in_memory
+from ingestion.drafts.tables import asks_for_drafts, draft_tables
 from ingestion.errors import AdxError, ExitCode
 from ingestion.settings import Settings
 from orchestration.warehouse.duck import open_file
@@ -52,16 +56,18 @@ def file_of(settings: Settings, build: str | None) -> Path:
 
 
 def query(settings: Settings, sql: str, *, limit: int | None, build: str | None = None) -> Answer:
-    """Run one SELECT.
+    """Run one SELECT; tables named `draft_<source>.<kind>` are those of the catalog's drafts.
 
     Raises:
         AdxError: It is not one readable SELECT, or the engine refuses it.
     """
-    if settings.warehouse_engine == "bigquery":
+    drafts = asks_for_drafts(sql)
+    if settings.warehouse_engine == "bigquery" and not drafts:
         return _ask_bigquery(settings, sql, limit, build)
-    file = file_of(settings, build)
-    with open_file(file, settings, read_only=True) as connection:
+    with _opened(settings, build, drafts=drafts) as connection:
         _check(connection, sql)
+        if drafts:
+            draft_tables(connection, settings, sql)
         try:
             cursor = connection.execute(sql)
             rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
@@ -71,6 +77,19 @@ def query(settings: Settings, sql: str, *, limit: int | None, build: str | None 
     if limit is None:
         return Answer(columns, rows, truncated=False)
     return Answer(columns, rows[:limit], truncated=len(rows) > limit)
+
+
+@contextmanager
+def _opened(
+    settings: Settings, build: str | None, *, drafts: bool
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse file; memory alone for drafts where there is no file yet."""
+    if drafts and build is None and not Store(settings.warehouse).current():
+        with connect_in_memory() as connection:
+            yield connection
+    else:
+        with open_file(file_of(settings, build), settings, read_only=True) as connection:
+            yield connection
 
 
 def _ask_bigquery(settings: Settings, sql: str, limit: int | None, build: str | None) -> Answer:

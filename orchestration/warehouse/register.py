@@ -1,8 +1,8 @@
 """Makes the pinned lake readable in a DuckDB file: views over exact metadata files.
 
 - `raw_<source>.<table>`: the good rows of a raw table as of the pin.
-- `ops.pins`, `ops.run_ledger`, `ops.file_registry`, `ops.failed_outcomes`: what the platform
-  remembers, as of now.
+- `ops.pins`, `ops.run_ledger`, `ops.file_registry`, `ops.failed_outcomes`, `ops.gaps`,
+  `ops.catalog_drafts`: what the platform remembers, as of now.
 - `ops.billing_periods`, `ops.frozen_lines`: what finance closed, as of the pin.
 - `ops.failed_events`: the failed rows of all raw tables, as of the pin.
 - `ops.source_loads`: a table, rows read, loaded and failed per raw table and commit. It travels

@@ -4,29 +4,33 @@
     <warehouse>/builds/<id>/       builds that passed; `current` links to the published one
     <warehouse>/failed/<id>/       builds that failed, kept to look at
     <warehouse>/scratch/           the copy that `adx dbt` and partial builds work on
+    <warehouse>/publications.json  which builds readers have seen, and which were taken back
+    <warehouse>/publish.json       the ledger row of a publish that is at work, or was killed
 
-A build folder holds `advertisex.duckdb` and `build.json`. It comes to `builds/` by one rename after
-its tests passed, and becomes current by replacing one link: a process killed at any moment leaves
-the published build as it was.
+A build folder holds `advertisex.duckdb`, `build.json` and `ledger.json`, its row of the run ledger
+(a publish writes it, if the process that built was killed before it could). It comes to `builds/`
+by one rename after its tests passed, and becomes current by replacing one link: a process killed at
+any moment leaves the published build as it was.
 """
 
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import failpoint
 from ingestion.lake.durable import make_folder, sync_folder, write_file
 from ingestion.settings import Settings
+from orchestration.warehouse.versions import Versions, Withdrawal
 
 FILE_NAME = "advertisex.duckdb"
 """Never changes: its base name is the catalog name that views refer to."""
 
-KEEP_PASSED = 3
 KEEP_FAILED = 2
 
 
@@ -74,6 +78,14 @@ class Build:
         return self.folder / FILE_NAME
 
     @property
+    def ledger_row(self) -> str | None:
+        """Its row of the run ledger, as text; None where it has none."""
+        try:
+            return (self.folder / "ledger.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    @property
     def log(self) -> Path:
         """DuckDB's log of changes that are not checkpointed; a whole build has none."""
         return self.file.with_name(f"{FILE_NAME}.wal")
@@ -104,6 +116,8 @@ class Store:
         self.building = folder / "building"
         self.scratch = folder / "scratch"
         self.current_link = folder / "current"
+        self._publications = folder / "publications.json"
+        self._publish = folder / "publish.json"
 
     @property
     def current_file(self) -> Path:
@@ -180,6 +194,65 @@ class Store:
             return []
         return [self.read(folder.name) for folder in sorted(self.builds.iterdir())]
 
+    def versions(self) -> Versions:
+        """Which builds are kept, and what became of them."""
+        published, withdrawn = self._read_publications()
+        current = self.current()
+        return Versions(
+            [build.manifest for build in self.passed()],
+            current.manifest if current is not None else None,
+            published,
+            withdrawn,
+        )
+
+    def _read_publications(self) -> tuple[frozenset[str], dict[str, Withdrawal]]:
+        try:
+            node = json.loads(self._publications.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return frozenset(), {}
+        withdrawn = [Withdrawal(**each) for each in node["withdrawn"]]
+        return frozenset(node["published"]), {each.build_id: each for each in withdrawn}
+
+    def _write_publications(
+        self, published: Iterable[str], withdrawn: Iterable[Withdrawal]
+    ) -> None:
+        """Write which builds readers have seen, of those that are kept, and what was taken back."""
+        there = {build.manifest.build_id for build in self.passed()}
+        node = {
+            "published": sorted(there.intersection(published)),
+            "withdrawn": [asdict(each) for each in withdrawn],
+        }
+        write_file(self._publications, json.dumps(node, indent=2).encode())
+
+    def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Write down, in one step, that builds were taken back."""
+        published, withdrawn = self._read_publications()
+        withdrawn |= {each.build_id: each for each in withdrawals}
+        self._write_publications(published, withdrawn.values())
+
+    def will_publish(self, build: Build) -> None:
+        """Write down that readers are going to see a build, also one that was taken back before."""
+        published, withdrawn = self._read_publications()
+        current = self.current()
+        seen = {each.manifest.build_id for each in (build, current) if each is not None}
+        withdrawn.pop(build.manifest.build_id, None)
+        self._write_publications(published | seen, withdrawn.values())
+
+    def note_publish(self, ledger_row: str) -> None:
+        """Write down the ledger row of a publish, before readers see what it shows."""
+        write_file(self._publish, ledger_row.encode())
+
+    def noted_publish(self) -> str | None:
+        """The ledger row of a publish that was not ended; None if there is none."""
+        try:
+            return self._publish.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def forget_publish(self) -> None:
+        """The row is in the ledger, or the publish has not come to be."""
+        self._publish.unlink(missing_ok=True)
+
     def next_id(self, pin: int) -> str:
         """The id of a build that starts now; counted, because clocks can go back."""
         folders = [
@@ -188,6 +261,7 @@ class Store:
             if parent.is_dir()
             for folder in parent.iterdir()
         ]
+        folders += self.versions().withdrawn
         newest = max((int(name[1:7]) for name in folders), default=0)
         return f"b{newest + 1:06d}-pin{pin}"
 
@@ -203,12 +277,21 @@ class Store:
         bin_folder.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             folder.rename(bin_folder / f"{folder.name}-{os.getpid()}")
+            failpoint("build.in_remove")
         shutil.rmtree(bin_folder)
 
-    def accept(self, manifest: Manifest) -> Build:
-        """Move the finished build to the builds that passed, by one rename."""
+    def accept(self, manifest: Manifest, ledger_row: str | None = None) -> Build:
+        """Move the finished build to the builds that passed, by one rename.
+
+        Args:
+            manifest: What it is.
+            ledger_row: Its row of the run ledger, as text.
+        """
         manifest_text = json.dumps(asdict(manifest), indent=2)
         write_file(self.building / "build.json", manifest_text.encode())
+        if ledger_row is not None:
+            write_file(self.building / "ledger.json", ledger_row.encode())
+        failpoint("build.in_accept")
         make_folder(self.builds)
         target = self.builds / manifest.build_id
         self.building.rename(target)
@@ -235,20 +318,24 @@ class Store:
         link = self.folder / f".current.{os.getpid()}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("builds") / build.manifest.build_id)
+        failpoint("publish.in_swap")
         link.replace(self.current_link)
         sync_folder(self.folder)
 
-    def tidy(self, replaced: Build | None = None) -> list[str]:
-        """Remove all but the newest builds; the current one always stays.
+    def tidy(self, count: int, replaced: Build | None = None) -> list[str]:
+        """Remove all but the newest builds and those to go back to; the current one always stays.
 
         A reader that has a removed file open keeps reading it.
 
         Args:
+            count: How many of the newest stay, and of those that readers have seen.
             replaced: The build that readers saw until now; it stays as well, to compare with it
                 and to go back to it.
         """
-        keep = {build.manifest.build_id for build in self.passed()[-KEEP_PASSED:]}
-        keep |= {build.manifest.build_id for build in (self.current(), replaced) if build}
+        if not self.builds.is_dir():
+            return []
+        also = [replaced.manifest.build_id] if replaced is not None else []
+        keep = self.versions().to_keep(count, *also)
         removed = []
         for folder in sorted(self.builds.iterdir()):
             if folder.name not in keep:

@@ -27,12 +27,34 @@ class Failure:
         return f"{self.check}{where}: expected {self.expected}, found {self.found}{more}"
 
 
+@dataclass(frozen=True)
+class Check:
+    """A check that was made: its name, and what is wrong (None where it passed)."""
+
+    name: str
+    failure: Failure | None = None
+
+
+def equal(name: str, where: str, expected: object, found: object) -> Check:
+    """The check that two things are the same."""
+    if expected == found:
+        return Check(name)
+    return Check(name, Failure(name, where, str(expected), str(found)))
+
+
 @dataclass
 class Verdict:
-    """Checks that passed and checks that failed."""
+    """Checks that passed and checks that failed.
+
+    Attributes:
+        passed: How many passed.
+        failures: Those that failed.
+        names: Of those that passed, where a person wants to read each.
+    """
 
     passed: int = 0
     failures: list[Failure] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> int:

@@ -23,19 +23,25 @@ from ingestion.errors import AdxError
 from ingestion.failpoints import failpoint
 from ingestion.lake import Lake, Pin
 from ingestion.settings import Settings
-from orchestration.warehouse import dbt
+from orchestration.warehouse import dbt, ledger
 from orchestration.warehouse.bigquery import raw
 from orchestration.warehouse.bigquery.builds import Builds, History, Relations, Work
 from orchestration.warehouse.bigquery.problems import explain_text
-from orchestration.warehouse.bigquery.publish import ROW_ACCESS, WORK, Mart, make_set
+from orchestration.warehouse.bigquery.publish import (
+    ROW_ACCESS,
+    WORK,
+    Mart,
+    finish_killed,
+    make_set,
+)
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
 from orchestration.warehouse.build import (
     Plan,
     Result,
     changed_code,
+    ledger_row,
     new_rows,
     nothing_new,
-    record_build,
     what_is_new,
 )
 from orchestration.warehouse.dates import DateRange
@@ -138,9 +144,8 @@ class BigQuerySession:
         failpoint("build.after_accept")
         before = self._published.relations if self._published and self.plan.previous else {}
         changed = _changes(before, relations)
-        record_build(
-            self._lake, manifest, self.plan, read=self._new_rows(), changed=changed, **details
-        )
+        row = ledger_row(manifest, self.plan, read=self._new_rows(), changed=changed, **details)
+        ledger.write(self._lake, row)
         return self._result("built", manifest, changed)
 
     def keep_partial(self, models: int, tests: int) -> Result:
@@ -211,8 +216,8 @@ def open_session(
     lake = Lake.open(settings)
     # A courtesy between commands of one machine; Dagster has a pool of one writer.
     with Store(settings.warehouse).lock("build"):
+        history = finish_killed(service, Builds(service).history())
         pinned = pin_lake(lake) if pin is None else find_pin(lake, pin)
-        history = Builds(service).history()
         plan = plan_build(
             lake, history, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
         )
@@ -222,7 +227,8 @@ def open_session(
         newest = next(reversed(history.passed), None)
         asked = full_refresh or dates
         if newest is not None and plan.is_done_by(newest.manifest) and not asked:
-            yield nothing_new(newest.manifest, _place(service))
+            withdrawn = history.withdrawn.get(newest.manifest.build_id)
+            yield nothing_new(newest.manifest, _place(service), withdrawn)
             return
         session = BigQuerySession(service, lake, plan, history)
         session.begin()

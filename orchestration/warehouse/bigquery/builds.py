@@ -4,16 +4,18 @@
   the marts are built in place, so the newest row says what they may hold.
 - `meta.builds`: one row per build that passed its tests.
 - `meta.build`: one row, the published build; the same columns as in a DuckDB file.
+- `meta.publications`: one row per build that readers have seen, or that a rollback took back.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from orchestration.warehouse.bigquery.service import MARTS, Service
 from orchestration.warehouse.store import Manifest
+from orchestration.warehouse.versions import Versions, Withdrawal
 
 _DATASET: Final = "meta"
 _TABLES: Final = {
@@ -48,7 +50,17 @@ _TABLES: Final = {
     code string not null,
     hash_contract int64 not null
 """,
+    "publications": """
+    build_id string not null,
+    event string not null,
+    returned_to string,
+    reason string,
+    happened_at string not null,
+    run_id string
+""",
 }
+_SEEN: Final = "published"
+_TAKEN_BACK: Final = "withdrawn"
 
 Relations = Mapping[str, int | None]
 """Rows of each relation of a build by `<layer>.<name>`; None for a view."""
@@ -91,11 +103,32 @@ class History:
         passed: Builds that passed their tests, oldest first.
         published: The build that readers see; None before the first.
         begun: The build that was begun last.
+        seen: Ids of builds that readers have seen.
+        withdrawn: Builds that a rollback took back, by their ids.
     """
 
     passed: Sequence[Passed] = ()
     published: Passed | None = None
     begun: Work | None = None
+    seen: frozenset[str] = frozenset()
+    withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
+
+    def versions(self, kept: Container[str]) -> Versions:
+        """What of it can still be shown.
+
+        Args:
+            kept: Ids of builds whose marts are there.
+        """
+        return Versions(
+            [build.manifest for build in self.passed if build.manifest.build_id in kept],
+            self.published.manifest if self.published is not None else None,
+            self.seen,
+            self.withdrawn,
+        )
+
+    def build(self, build_id: str) -> Passed:
+        """A build that passed, by its id."""
+        return next(build for build in self.passed if build.manifest.build_id == build_id)
 
     def next_id(self, pin: int) -> str:
         """The id of a build that starts now."""
@@ -130,7 +163,7 @@ class Builds:
     def history(self) -> History:
         """All that was built: a query for each table, so ask once."""
         passed = self.passed()
-        return History(passed, self._published(passed), self.begun())
+        return History(passed, self._published(passed), self.begun(), *self._publications())
 
     def begun(self) -> Work | None:
         """The build that was begun last."""
@@ -193,6 +226,37 @@ class Builds:
     def _published(self, passed: Iterable[Passed]) -> Passed | None:
         ids = [build_id for (build_id,) in self._rows("build", "build_id")]
         return next((build for build in passed if build.manifest.build_id in ids), None)
+
+    def _publications(self) -> tuple[frozenset[str], dict[str, Withdrawal]]:
+        rows = self._rows(
+            "publications", "build_id, event, returned_to, reason, happened_at, run_id"
+        )
+        seen = frozenset(build_id for build_id, event, *_ in rows if event == _SEEN)
+        withdrawn = {
+            build_id: Withdrawal(build_id, *others)
+            for build_id, event, *others in rows
+            if event == _TAKEN_BACK
+        }
+        return seen, withdrawn
+
+    def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Write down, in one statement, that builds were taken back."""
+        rows = ",\n".join(
+            f"({_text(each.build_id)}, {_text(_TAKEN_BACK)}, {_text(each.returned_to)}, "
+            f"{_text(each.reason)}, {_text(each.withdrawn_at)}, {_text(each.run_id)})"
+            for each in withdrawals
+        )
+        self._service.run(f"insert into {self._name('publications')} values\n{rows}")
+
+    def seen_statements(self, build_id: str) -> list[str]:
+        """Statements that write down that readers see a build, also one that was taken back."""
+        name = self._name("publications")
+        now = datetime.now(UTC).isoformat()
+        row = f"{_text(build_id)}, {_text(_SEEN)}, null, null, {_text(now)}, null"
+        return [
+            f"delete from {name} where build_id = {_text(build_id)}",
+            f"insert into {name} values ({row})",
+        ]
 
     def publish_statement(self, manifest: Manifest) -> str:
         """The statement that writes down which build readers see."""

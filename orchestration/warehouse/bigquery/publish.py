@@ -7,19 +7,33 @@ that runs on the service and puts them back if one of its statements fails. The 
 sets, readers may not (authorized datasets).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.errors import AdxError, ExitCode
+from ingestion.errors import AdxError
 from ingestion.failpoints import failpoint
 from ingestion.lake import Lake
 from ingestion.settings import Settings
-from orchestration.warehouse.bigquery.builds import Builds, Passed
+from orchestration.warehouse.bigquery.builds import Builds, History, Passed
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
-from orchestration.warehouse.publish import Publication, record_publish
-from orchestration.warehouse.store import KEEP_PASSED, Store
+from orchestration.warehouse.publish import (
+    Publication,
+    Rollback,
+    already_back,
+    begin_publish,
+    decide,
+    finish_publish,
+    held,
+    nothing_to_publish,
+    of_one_rollback,
+    published,
+    record_publish,
+    record_rollback,
+)
+from orchestration.warehouse.store import Store
+from orchestration.warehouse.versions import Versions, Withdrawal
 
 WORK = "work_"
 """What stands before the name of a mart's layer in the dataset that dbt builds it in."""
@@ -163,6 +177,7 @@ def publish_script(service: Service, build: Passed, replaced: Passed | None) -> 
     forth = [
         *_views(service, set_of(build.manifest.build_id), build.marts),
         *_drops(service, before, build.marts),
+        *Builds(service).seen_statements(build.manifest.build_id),
         Builds(service).publish_statement(build.manifest),
     ]
     back = [*_views(service, old_set, before), *_drops(service, build.marts, before)]
@@ -203,8 +218,15 @@ def grants(service: Service) -> list[str]:
     ]
 
 
-def publish(settings: Settings, build_id: str | None = None) -> Publication:
-    """Publish the newest build that passed, or the named one (also an older one, to go back).
+def publish(
+    settings: Settings, build_id: str | None = None, *, by_itself: bool = False
+) -> Publication:
+    """Publish the newest build that passed and was not withdrawn, or the named one.
+
+    Args:
+        settings: The environment.
+        build_id: The build; one that was withdrawn is so no longer.
+        by_itself: Nobody asked for it: after a rollback nothing is published.
 
     Raises:
         AdxError: There is nothing to publish, or the service fails; readers then see what they saw.
@@ -212,43 +234,101 @@ def publish(settings: Settings, build_id: str | None = None) -> Publication:
     started_at = datetime.now(UTC)
     service = Service(settings)
     service.check()
-    with Store(settings.warehouse).lock("publish"):
-        history = Builds(service).history()
-        passed, current = history.passed, history.published
-        build = _named(passed, build_id)
+    store = Store(settings.warehouse)
+    with store.lock("publish"):
+        history = finish_killed(service, Builds(service).history())
+        versions = history.versions(_kept(service, history))
+        current = history.published
+        if by_itself and current is not None and (hold := versions.held_by) is not None:
+            return held(current.manifest, hold, _tidy(service, versions))
+        build = history.build(versions.to_publish(build_id).build_id)
         manifest = build.manifest
         # One that is named is shown again, whatever a service that failed twice has left.
         if build_id is None and current is not None and current.manifest == manifest:
-            return Publication("nothing to do", manifest.build_id, manifest.pin, None, [])
+            return nothing_to_publish(manifest)
         _check(service, build)
         for statement in grants(service):
             service.run(statement)
-        failpoint("publish.before_swap")
-        service.run(publish_script(service, build, current), manifest.build_id)
-        failpoint("publish.after_swap")
-        removed = _tidy(service, passed, (build, current))
-    replaced = current.manifest if current is not None else None
-    return record_publish(Lake.open(settings), manifest, replaced, started_at, removed)
+        replaced = current.manifest if current is not None else None
+        row = begin_publish(store, manifest, replaced, started_at)
+        _show(service, build, current)
+        before = [] if current is None else [current.manifest.build_id]
+        removed = _tidy(service, versions_of(service), *before)
+        record_publish(Lake.open(settings), store, row)
+    return published(manifest, replaced, removed)
 
 
-def _named(passed: Sequence[Passed], build_id: str | None) -> Passed:
-    if not passed:
-        raise AdxError(
-            "There is no build to publish.",
-            remedy="Run `adx build` first; a build that fails its tests is never published.",
-            exit_code=ExitCode.CONFIGURATION,
-        )
-    if build_id is None:
-        return passed[-1]
-    for build in passed:
-        if build.manifest.build_id == build_id:
-            return build
-    known = ", ".join(build.manifest.build_id for build in passed)
-    raise AdxError(
-        f"There is no build {build_id}.",
-        remedy=f"Name one of those that passed: {known}.",
-        exit_code=ExitCode.USAGE,
-    )
+def rollback(settings: Settings, build_id: str | None = None, *, reason: str) -> Rollback:
+    """Let readers go back to the build that they saw before, or to the named one.
+
+    Raises:
+        AdxError: There is no such build, no older one, or the service fails.
+    """
+    service = Service(settings)
+    service.check()
+    with Store(settings.warehouse).lock("rollback"):
+        builds = Builds(service)
+        history = finish_killed(service, builds.history())
+        versions = history.versions(_kept(service, history))
+        if (done := already_back(versions, build_id)) is not None:
+            return done
+        target = versions.to_go_back_to(build_id)
+        _check(service, history.build(target.build_id))
+        withdrawals = decide(versions, target, reason)
+        builds.prepare()
+        builds.withdraw(withdrawals)
+        failpoint("rollback.after_decision")
+        return _go_back(service, history, withdrawals)
+
+
+def versions_of(service: Service) -> Versions:
+    """Which builds are kept, and what became of them."""
+    history = Builds(service).history()
+    return history.versions(_kept(service, history))
+
+
+def finish_killed(service: Service, history: History) -> History:
+    """End what a killed process has begun: the note of a publish, a rollback; needs the lock.
+
+    Args:
+        service: Where.
+        history: What was built and published.
+
+    Returns:
+        The history, as it is then.
+    """
+    settings, current = service.settings, history.published
+    seen = None if current is None else current.manifest.build_id
+    finish_publish(settings, Store(settings.warehouse), seen)
+    if seen is None or seen not in history.withdrawn:
+        return history
+    versions = history.versions(_kept(service, history))
+    if versions.unfinished is None:
+        return history
+    _go_back(service, history, of_one_rollback(versions, versions.unfinished))
+    return Builds(service).history()
+
+
+def _go_back(service: Service, history: History, withdrawals: Sequence[Withdrawal]) -> Rollback:
+    target = history.build(withdrawals[0].returned_to)
+    done = record_rollback(Lake.open(service.settings), target.manifest, withdrawals)
+    _show(service, target, history.published)
+    return done
+
+
+def _show(service: Service, build: Passed, current: Passed | None) -> None:
+    """Let readers see a build instead of another one."""
+    Builds(service).prepare()
+    failpoint("publish.before_swap")
+    service.run(publish_script(service, build, current), build.manifest.build_id)
+    failpoint("publish.after_swap")
+
+
+def _kept(service: Service, history: History) -> set[str]:
+    """Builds whose marts are there."""
+    there = set(service.datasets())
+    ids = {build.manifest.build_id for build in history.passed}
+    return {build_id for build_id in ids if set_of(build_id) in there}
 
 
 def _check(service: Service, build: Passed) -> None:
@@ -263,16 +343,16 @@ def _check(service: Service, build: Passed) -> None:
         )
 
 
-def _tidy(service: Service, passed: Sequence[Passed], kept: Iterable[Passed | None]) -> list[str]:
-    """Remove the sets of all but the newest builds; those that readers see or saw stay."""
-    keep = {build.manifest.build_id for build in passed[-KEEP_PASSED:]}
-    keep |= {build.manifest.build_id for build in kept if build is not None}
-    there = set(service.datasets())
-    old = [
-        build.manifest.build_id
-        for build in passed
-        if build.manifest.build_id not in keep and set_of(build.manifest.build_id) in there
-    ]
+def _tidy(service: Service, versions: Versions, *others: str) -> list[str]:
+    """Remove the sets of all but the newest builds and those to go back to.
+
+    Args:
+        service: Where.
+        versions: What is kept.
+        others: Further builds that stay.
+    """
+    keep = versions.to_keep(service.settings.kept_builds, *others)
+    old = [manifest.build_id for manifest in versions.kept if manifest.build_id not in keep]
     for build_id in old:
         service.drop_dataset(set_of(build_id))
     return old

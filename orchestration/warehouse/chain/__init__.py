@@ -8,6 +8,7 @@ not repeated by the other.
 """
 
 from orchestration.warehouse.chain.auctions import auctions
+from orchestration.warehouse.chain.balances import balances
 from orchestration.warehouse.chain.events import event_links
 from orchestration.warehouse.chain.facts import facts, sums
 from orchestration.warehouse.chain.keys import hubs
@@ -25,5 +26,6 @@ CHAIN: tuple[Link, ...] = (
     *facts(),
     *auctions(),
     *sums(),
+    *balances(),
 )
 """Every link, from the lake to the coarsest mart."""

@@ -9,6 +9,7 @@ import pytest
 
 from ingestion.contracts import all_contracts
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import DiedError, failing
 from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect, relation_sql
 from ingestion.settings import Settings
@@ -18,7 +19,7 @@ from orchestration.warehouse.bigquery.publish import publish_script, set_of
 from orchestration.warehouse.bigquery.service import MARTS, Service
 from orchestration.warehouse.build import Result, build
 from orchestration.warehouse.pin import find_pin
-from orchestration.warehouse.publish import publish
+from orchestration.warehouse.publish import publish, rollback
 from orchestration.warehouse.query import Answer as QueryAnswer
 from orchestration.warehouse.query import query
 from orchestration.warehouse.report import figures
@@ -211,10 +212,32 @@ def test_readers_see_a_build_when_it_is_published(story: Story) -> None:
     after = story.seen()
     assert after.keys() == before.keys()
     assert after["core.fct_impressions"] > before["core.fct_impressions"]
-    assert publish(story.settings, story.first.build_id).replaced == publication.build_id
-    assert story.seen() == before
-    publish(story.settings)
-    assert (story.published(), story.seen()) == (publication.build_id, after)
+
+
+def test_readers_go_back_and_what_was_taken_back_stays_so(story: Story) -> None:
+    first, newest, after = story.first.build_id, story.published(), story.seen()
+
+    with failing("rollback.after_decision", "die"), pytest.raises(DiedError):
+        rollback(story.settings, reason="wrong")
+    assert (story.published(), story.seen()) == (newest, after), "readers see one of the two"
+    held = publish(story.settings, by_itself=True)
+    assert (held.status, held.build_id) == ("held", first), "it was decided, so it is done"
+
+    with story.unseen():
+        assert rollback(story.settings, reason="wrong").status == "nothing to do"
+        again = build(story.settings)
+        assert (again.status, again.build_id) == ("nothing to do", newest)
+        assert "was withdrawn (wrong)" in again.reason
+        assert publish(story.settings).status == "nothing to do"
+    rows = Builds(Service(story.settings)).passed()[0].relations
+    shown = {name: count for name, count in story.seen().items() if rows[name] is not None}
+    assert shown.items() <= rows.items(), "the rows of the first build"
+    ledger = Lake.open(story.settings).read_ops("run_ledger").to_pylist()
+    assert [row["subject"] for row in ledger if row["kind"] == "rollback"] == [first]
+
+    assert publish(story.settings, newest).replaced == first
+    assert (story.published(), story.seen()) == (newest, after)
+    assert publish(story.settings, by_itself=True).status == "nothing to do"
 
 
 def test_what_readers_see_is_what_the_answer_key_says(story: Story) -> None:

@@ -15,7 +15,7 @@ from orchestration.defs.jobs import (
 )
 from orchestration.defs.raw import raw_key, system_key
 from orchestration.defs.upkeep import OLD_BUILDS
-from orchestration.defs.warehouse import PUBLISHED, VERIFIED, WRITER_POOL
+from orchestration.defs.warehouse import PUBLISHED, RECONCILED, VERIFIED, WRITER_POOL
 from orchestration.lib.translator import PIN
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dagster")]
@@ -156,6 +156,17 @@ def test_every_job_has_an_end_and_what_writes_the_warehouse_is_alone(
     graph = definitions.resolve_asset_graph()
     for key in (PUBLISHED, EVENT_DATES, OLD_BUILDS, dg.AssetKey(["core", "fct_impressions"])):
         assert graph.get(key).pools == {WRITER_POOL}
+
+
+def test_whatever_builds_is_reconciled(definitions: dg.Definitions) -> None:
+    for name, published in {
+        PLATFORM_JOB: PUBLISHED,
+        WAREHOUSE_JOB: PUBLISHED,
+        UPKEEP_JOB: PUBLISHED,
+        BACKFILL_JOB: EVENT_DATES,
+    }.items():
+        selected = definitions.resolve_job_def(name).asset_layer.asset_graph.asset_check_keys
+        assert dg.AssetCheckKey(published, RECONCILED) in selected, name
 
 
 def test_runs_without_dates_need_no_partition(definitions: dg.Definitions) -> None:

@@ -7,6 +7,7 @@ truth.
 
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 
 from ingestion.adworld import create_world, play
@@ -14,9 +15,12 @@ from ingestion.adworld.sinks import MemorySink
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse.build import build
+from orchestration.warehouse.chain.balances import balances
 from orchestration.warehouse.finance import close_period, periods
 from orchestration.warehouse.publish import publish
 from orchestration.warehouse.query import query
+from orchestration.warehouse.reconcile import reconcile
+from orchestration.warehouse.store import Store
 from orchestration.warehouse.verify import verify
 from tests.integration.landings import land_played
 
@@ -113,6 +117,21 @@ def test_the_marts_still_say_what_the_key_says(closed):
     verdict = verify(world.settings)
     assert [str(failure) for failure in verdict.failures] == []
     assert verdict.passed >= 400
+
+
+def test_the_chain_holds_and_a_frozen_line_that_moved_is_found(closed):
+    world, _ = closed
+    assert [str(failure) for failure in reconcile(world.settings).failures] == []
+    with duckdb.connect(str(Store(world.settings.warehouse).published().file)) as file:
+        (link,) = (link for link in balances() if link.name.startswith("frozen + adjustments"))
+        assert file.execute(link.statement()).fetchall() == []
+        file.execute("begin")
+        file.execute(
+            "update finance.fct_frozen_lines "
+            "set media_cost_amount = media_cost_amount + 0.000000001 where rowid = 0"
+        )
+        assert len(file.execute(link.statement()).fetchall()) == 1
+        file.execute("rollback")
 
 
 def test_increments_around_a_close_equal_a_full_refresh(closed):

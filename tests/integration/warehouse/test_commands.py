@@ -205,3 +205,14 @@ def test_dbt_works_on_a_copy(proven):
     )
     assert scratch[0]["n"] > 0
     assert isinstance(adx(proven, "dbt", "no-such-command").exception, AdxError)
+
+
+def test_ids_that_came_again_with_another_time_are_counted_beside_what_failed(proven):
+    found = document(proven, "failed", "conflicts", "--limit", "2")
+    with open_published(proven) as published:
+        # as `adx verify` compares it with the world's own count
+        (total,) = published.ask("select sum(id_conflict_count) from utilities.rpt_source_balance")
+    assert sum(row["conflict_count"] for row in found["tables"]) == total[0] > 0
+    assert len(found["conflicts"]) == min(2, total[0])
+    assert all(row["event_at"] != row["first_event_at"] for row in found["conflicts"])
+    assert f"{total[0]:,} id conflicts" in adx(proven, "failed", "conflicts").stdout

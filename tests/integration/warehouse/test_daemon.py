@@ -42,11 +42,12 @@ import dagster as dg
 
 from ingestion.settings import load_settings
 from orchestration.definitions import definitions_of
-from orchestration.warehouse import dbt
+from orchestration.warehouse import dbt, reconcile
 
 HERE = Path(__file__).parent
 dbt.PROJECT_FOLDER = Path({project!r})
 dbt.code_hash = lambda: "tiny"
+reconcile.CHAIN = ()  # the tiny project has no vault
 run = dbt.run
 
 

@@ -3,17 +3,25 @@
 import json
 
 import dagster as dg
+import duckdb
 import pytest
 
 from orchestration.definitions import definitions_of
 from orchestration.defs.dates import EVENT_DATES, event_dates_asset
 from orchestration.defs.jobs import WAREHOUSE_JOB
 from orchestration.defs.upkeep import OLD_BUILDS, upkeep_assets
-from orchestration.defs.warehouse import PUBLISHED, WRITER_POOL, publish_asset, verified_asset
+from orchestration.defs.warehouse import (
+    PUBLISHED,
+    RECONCILED,
+    WRITER_POOL,
+    publish_asset,
+    verified_asset,
+    warehouse_checks,
+)
 from orchestration.lib.dagster_home import run_job
-from orchestration.warehouse import dbt
+from orchestration.warehouse import dbt, reconcile
 from orchestration.warehouse.build import build, open_session
-from orchestration.warehouse.publish import publish
+from orchestration.warehouse.publish import publish, rollback
 from orchestration.warehouse.store import Store
 from orchestration.warehouse.verdict import Verdict
 
@@ -75,12 +83,26 @@ def test_a_build_that_was_gone_back_to_is_there_until_the_next_is_compared_with_
         world.land(world.action(name))
         built.append(build(settings).build_id)
         publish(settings)
-    publish(settings, built[0])
+    rollback(settings, built[0], reason="wrong")
     world.land(world.action("view", day=29))
     build(settings)
-    result = dg.materialize([asset], instance=instance)
-    assert dates_of(result) == {"2026-03-28": 3, "2026-03-29": 1}
+    assert publish(settings).replaced == built[0]
     assert Store(settings.warehouse).read(built[0]), "the way back to what readers saw before"
+    world.land(world.action("click", day=29))
+    build(settings)
+    result = dg.materialize([asset], instance=instance)
+    assert dates_of(result) == {"2026-03-29": 2}
+
+
+def test_a_backfill_after_a_rollback_says_that_it_is_not_published(world, settings, instance):
+    for name in ("view", "click"):
+        world.land(world.action(name))
+        build(settings)
+        publish(settings)
+    rollback(settings, reason="wrong")
+    with pytest.raises(dg.Failure, match="passed its tests and is not published"):
+        backfill(settings, instance, "2026-03-28", "2026-03-28")
+    assert instance.get_materialized_partitions(EVENT_DATES) == set()
 
 
 @pytest.mark.slow
@@ -104,11 +126,16 @@ def backfill(settings, instance, first: str, last: str) -> dg.ExecuteInProcessRe
     return dg.materialize(
         [event_dates_asset(settings, [], WRITER_POOL)],
         instance=instance,
-        tags={
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last,
-        },
+        tags=dates(first, last),
     )
+
+
+def dates(first: str, last: str) -> dict[str, str]:
+    """Tags of a run that builds these dates."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
 
 
 def test_a_backfill_builds_its_dates_again_in_one_run(world, settings, instance, monkeypatch):
@@ -130,6 +157,35 @@ def test_a_backfill_builds_its_dates_again_in_one_run(world, settings, instance,
     partitions = instance.get_materialized_partitions(EVENT_DATES)
     assert partitions == {"2026-03-28", "2026-03-29", "2026-03-30"}
     assert result.success
+
+
+def test_what_a_run_has_published_is_reconciled_before_it_ends(
+    world, settings, instance, monkeypatch
+):
+    monkeypatch.setattr(reconcile, "CHAIN", ())  # the tiny project has no vault
+    checks = warehouse_checks(settings)
+    world.land(world.action("view"), world.action("view", day=29))
+    build(settings)
+    first = dg.materialize([publish_asset(settings, fct_actions), *checks], instance=instance)
+    (checked,) = first.get_asset_check_evaluations()
+    assert (checked.asset_key, checked.check_name, checked.passed) == (PUBLISHED, RECONCILED, True)
+    assert checked.metadata["passed"].value > 10
+
+    world.land(world.action("click"))
+    again = dg.materialize(
+        [event_dates_asset(settings, [], WRITER_POOL), *checks],
+        instance=instance,
+        tags=dates("2026-03-28", "2026-03-29"),
+    )
+    (checked,) = again.get_asset_check_evaluations()
+    assert (checked.asset_key, checked.passed) == (EVENT_DATES, True)
+
+    with duckdb.connect(str(Store(settings.warehouse).current_file)) as connection:
+        connection.execute("update core.fct_actions set action_count = action_count + 1")
+    wrong = dg.materialize([publish_asset(settings, fct_actions), *checks], instance=instance)
+    (checked,) = wrong.get_asset_check_evaluations()
+    assert not checked.passed
+    assert "rows of core.fct_actions" in str(checked.description)
 
 
 def test_a_backfill_that_brings_news_of_other_dates_says_so(world, settings, instance):

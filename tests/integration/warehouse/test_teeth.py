@@ -15,6 +15,7 @@ from ingestion.contracts import load_contract
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse import checksums
+from orchestration.warehouse.chain.balances import balances
 from orchestration.warehouse.reconcile import reconcile
 from orchestration.warehouse.store import Store
 from orchestration.warehouse.verify import verify
@@ -270,6 +271,51 @@ def test_one_changed_row_of_any_table_has_another_checksum(proven):
     with changed(proven, f"delete from {link} {one(link, 'true')}"):
         found = [str(failure) for failure in reconcile(proven).failures]
     assert any(failure.startswith(f"rows of {link}: expected ") for failure in found), found
+
+
+PERFORMANCE = "analytics.rpt_campaign_performance_daily"
+TOUCHES = "core.fct_attribution_touches"
+BALANCES = [
+    (PERFORMANCE, "gross_click_count = gross_click_count + 1", "gross = net + invalid"),
+    ("analytics.rpt_delivery_hourly", "net_impression_count = net_impression_count + 1", ""),
+    ("analytics.rpt_creative_performance_daily", "gross_click_count = gross_click_count + 1", ""),
+    ("analytics.rpt_placement_performance_daily", "net_click_count = net_click_count + 1", ""),
+    ("analytics.rpt_audience_performance_daily", "net_click_count = net_click_count + 1", ""),
+    ("analytics.rpt_region_performance_daily", "net_click_count = net_click_count + 1", ""),
+    ("analytics.rpt_geography_daily", "gross_click_count = gross_click_count + 1", ""),
+    ("analytics.rpt_viewability_daily", "net_impression_count = net_impression_count + 1", ""),
+    ("analytics.rpt_invalid_traffic_daily", "click_count = click_count + 1", ""),
+    (
+        "analytics.rpt_attribution_daily",
+        "conversion_count = conversion_count + 0.000001",
+        "attributed + organic = conversions",
+    ),
+    (TOUCHES, "markov_credit = markov_credit - 1", "credits of a conversion = 1 000 000"),
+    (
+        "finance.fct_conversion_billing_daily",
+        "attributed_conversion_count = attributed_conversion_count + 1",
+        f"sums of {TOUCHES}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "change", "balance"), BALANCES)
+def test_a_mart_that_does_not_balance_is_found_also_without_checksums(
+    proven, table, change, balance
+):
+    with duckdb.connect(str(Store(proven.warehouse).published().file)) as file:
+        file.execute("begin")
+        file.execute(f"update {table} set {change} {one(table, 'true')}")
+        found = [link.name for link in balances() if file.execute(link.statement()).fetchall()]
+        file.execute("rollback")
+    assert any(name.startswith(balance or f"sums of {table} in") for name in found), found
+
+
+def test_a_row_that_the_ledger_does_not_know_is_found_also_without_checksums(proven):
+    table = "analytics.rpt_video_daily"
+    with changed(proven, f"delete from {table} {one(table, 'true')}", hidden=True):
+        found = [str(failure) for failure in reconcile(proven).failures]
+    assert any(failure.startswith("ledger of the build = rows in its tables") for failure in found)
 
 
 def impressions_file(settings: Settings) -> Path:

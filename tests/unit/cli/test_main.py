@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion.errors import AdxError, ExitCode
-from orchestration.batch import BATCH_SOURCES
+from orchestration.batch import BATCH_SOURCES, file_sources
+from orchestration.cli import files
 from orchestration.cli import main as cli
 from orchestration.cli.land import Source
 
@@ -27,6 +28,11 @@ COMMANDS = (
     "produce collect",
     "stream run",
     "land",
+    "files list",
+    "files retry",
+    "catalog crawl",
+    "catalog list",
+    "catalog adopt",
     "failed list",
     "failed show",
     "failed replay",
@@ -75,6 +81,7 @@ def test_the_overview_names_every_command_and_the_exit_codes():
 
 def test_every_batch_source_can_be_landed_by_its_name():
     assert set(Source) - {Source.ALL} == set(BATCH_SOURCES)
+    assert set(files.Source) == set(file_sources())
 
 
 def test_the_version_is_shown(monkeypatch, capsys):

@@ -11,7 +11,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.ops import OPS_TABLES
 from ingestion.settings import Settings
 from orchestration.warehouse.bigquery import raw
-from orchestration.warehouse.bigquery.builds import Passed
+from orchestration.warehouse.bigquery.builds import Builds, Passed
 from orchestration.warehouse.bigquery.publish import (
     Mart,
     grants,
@@ -22,6 +22,7 @@ from orchestration.warehouse.bigquery.publish import (
 )
 from orchestration.warehouse.bigquery.service import Service, access_entries, schema_of
 from orchestration.warehouse.store import Manifest
+from orchestration.warehouse.versions import Withdrawal
 
 NOWHERE = {
     "warehouse_engine": "bigquery",
@@ -57,7 +58,11 @@ def test_publishing_is_one_script_that_undoes_itself():
         ),
         "drop view if exists `p`.`x_finance`.`fct_gone`",
     ]
-    assert statements[3].startswith("create or replace table `p`.`x_meta`.`build` as\n")
+    assert (
+        statements[3] == 'delete from `p`.`x_meta`.`publications` where build_id = "b000002-pin2"'
+    )
+    assert statements[4].startswith("insert into `p`.`x_meta`.`publications` values ")
+    assert statements[5].startswith("create or replace table `p`.`x_meta`.`build` as\n")
     assert [part.strip() for part in back.split(";\n")] == [
         (
             "create or replace view `p`.`x_finance`.`fct_gone` as\n"
@@ -76,6 +81,21 @@ def test_publishing_is_one_script_that_undoes_itself():
 def test_a_first_publish_that_fails_leaves_nothing():
     back = publish_script(service(), build("b000001-pin1", "core.a"), None).split("then\n")[1]
     assert back == "drop view if exists `p`.`x_core`.`a`;\nraise;\nend;"
+
+
+def test_what_is_taken_back_is_written_down_in_one_statement(monkeypatch):
+    monkeypatch.setattr(Service, "_connect", lambda _: None)
+    asked = Asked(Settings(**NOWHERE))
+    gone = ("b000001-pin1", 'a "wrong" rate', "2026-03-30T10:00:00+00:00", "run-1")
+    Builds(asked).withdraw([Withdrawal(f"b00000{n}-pin2", *gone) for n in (2, 3)])
+    (statement,) = asked.statements
+    assert statement == (
+        "insert into `p`.`x_meta`.`publications` values\n"
+        '("b000002-pin2", "withdrawn", "b000001-pin1", "a \\"wrong\\" rate", '
+        '"2026-03-30T10:00:00+00:00", "run-1"),\n'
+        '("b000003-pin2", "withdrawn", "b000001-pin1", "a \\"wrong\\" rate", '
+        '"2026-03-30T10:00:00+00:00", "run-1")'
+    )
 
 
 def test_readers_are_granted_what_is_published_and_nothing_else():

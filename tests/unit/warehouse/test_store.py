@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
-from orchestration.warehouse.store import KEEP_FAILED, KEEP_PASSED, Manifest, Store
+from orchestration.warehouse.store import KEEP_FAILED, Manifest, Store
+from orchestration.warehouse.versions import Withdrawal
 
 
 def manifest(build_id: str, pin: int = 1) -> Manifest:
@@ -44,9 +45,51 @@ def test_the_current_link_is_relative_so_that_a_home_can_be_moved(store, tmp_pat
 def test_only_the_newest_builds_stay_and_the_current_one(store):
     ids = [add(store, number) for number in range(1, 7)]
     store.point_to(store.read(ids[0]))
-    assert store.tidy() == ids[1:3]
-    assert len(store.passed()) == KEEP_PASSED + 1
+    assert store.tidy(3) == ids[1:3]
+    assert [build.manifest.build_id for build in store.passed()] == [ids[0], *ids[3:]]
     assert store.published().manifest.build_id == ids[0]
+
+
+def publish(store: Store, build_id: str) -> None:
+    store.will_publish(store.read(build_id))
+    store.point_to(store.read(build_id))
+
+
+def withdraw(store: Store, build_id: str, returned_to: str) -> None:
+    now = "2026-03-30T10:00:00+00:00"
+    store.withdraw([Withdrawal(build_id, returned_to, "wrong", now, "run")])
+
+
+def test_builds_to_go_back_to_stay_however_many_come_after_them(store):
+    ids = [add(store, number) for number in range(1, 4)]
+    for build_id in ids:
+        publish(store, build_id)
+    withdraw(store, ids[2], ids[1])
+    publish(store, ids[1])
+    later = [add(store, number) for number in range(4, 9)]
+    assert store.tidy(2) == [ids[2], *later[:3]]
+    assert [build.manifest.build_id for build in store.passed()] == [*ids[:2], *later[3:]]
+
+
+def test_what_readers_saw_and_what_was_taken_back_is_remembered(store):
+    first, second = add(store, 1), add(store, 2)
+    publish(store, first)
+    publish(store, second)
+    withdraw(store, second, first)
+    assert store.versions().unfinished.returned_to == first
+    publish(store, first)
+    versions = Store(store.folder).versions()
+    assert versions.published == {first, second}
+    assert set(versions.withdrawn) == {second}
+    assert versions.unfinished is None
+    publish(store, second)
+    assert store.versions().withdrawn == {}, "whoever names it wants it"
+
+
+def test_the_id_of_a_build_that_was_taken_back_is_not_given_again(store):
+    publish(store, add(store, 1))
+    withdraw(store, "b000007-pin7", "b000001-pin1")
+    assert store.next_id(8) == "b000008-pin8"
 
 
 def test_failed_builds_do_not_pile_up(store):
