@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup prerequisites bigquery-emulator demo test test-fast parity bench lint \
-	bigquery-check dagster clean
+.PHONY: help setup prerequisites bigquery-emulator demo test test-fast chaos chaos-full parity \
+	bench lint bigquery-check dagster clean
 
 SEED ?= 1
 SCALE ?= 200000
@@ -69,6 +69,13 @@ test: setup $(BIN)/.warm bigquery-emulator ## Run the whole suite
 
 test-fast: setup ## Run what needs no broker, no Spark and no series of builds (under 3 minutes)
 	@unset $${!ADX_@}; $(PYTEST) -n 2 -m "not slow"
+
+chaos: setup $(BIN)/.warm ## Let everything go wrong once (under 10 minutes; part of make test)
+	@unset $${!ADX_@}; $(BIN)/python -m tests.chaos --seed $(SEED)
+
+chaos-full: setup $(BIN)/.warm ## Let everything go wrong in every way; run again, it goes on
+	@unset $${!ADX_@}; $(BIN)/python -m tests.chaos --full --seed $(SEED) \
+		--state $(CURDIR)/.chaos/$(SEED)
 
 parity: setup bigquery-emulator ## Prove that BigQuery gives the rows that DuckDB gives (SEED)
 	@unset $${!ADX_@}; $(BIN)/python -m tests.parity --seed $(SEED)

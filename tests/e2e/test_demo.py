@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.kafka import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 
 ADX = Path(sys.executable).with_name("adx")
 DEMO = ("demo", "--seed", "5", "--scale", "8000", "--days", "3")

@@ -1,14 +1,11 @@
 """Landings that are killed with SIGKILL at each point lose nothing and load nothing twice."""
 
 import io
-import json
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import fastavro
 import pytest
@@ -25,11 +22,10 @@ from ingestion.contracts.avro import avro_schema
 from ingestion.lake import Lake
 from ingestion.lake.duckdb import connect
 from ingestion.settings import Settings
-from ingestion.sources import adserver, campaigns, crunchbase, exchange, fx
+from ingestion.sources import campaigns, crunchbase, exchange
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dlt_kills")]
 
-IDS = ["c1", "c2", "c3", "c4"]
 POINTS = ("dlt.before_extract", "dlt.after_extract", "dlt.before_commit", "dlt.after_commit")
 
 
@@ -41,15 +37,6 @@ def keys_in_lake(settings: Settings, name: str, key: str) -> Counter[str]:
         return Counter(
             value for (value,) in connection.sql(f"select {key} from ({relation})").fetchall()
         )
-
-
-def drop_clicks(settings: Settings, name: str, *ids: str) -> None:
-    header = ",".join(field.name for field in load_contract("adserver", "clicks").fields)
-    lines = [f"{click},2026-03-28T10:00:00Z,i1,u1,203.0.113.9,agent/1," for click in ids]
-    folder = settings.drop / "adserver"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.tmp").write_text("\n".join([header, *lines, ""]))
-    (folder / f"{name}.tmp").rename(folder / name)
 
 
 def drop_wins(settings: Settings, name: str, *ids: str) -> None:
@@ -93,41 +80,6 @@ def test_avro_landings_killed_three_times_each_lose_nothing_and_repeat_nothing(
     assert sum(table.commits for table in exchange.land(settings).tables) == 0
 
 
-@pytest.mark.parametrize("folder", ["kept", "deleted"])
-@pytest.mark.parametrize("point", [*POINTS, "lake.before_register"])
-def test_a_killed_landing_of_files_is_finished_by_the_next_one(settings, point, folder, kill_at):
-    drop_clicks(settings, "clicks-1.csv", "c1", "c2")
-    drop_clicks(settings, "clicks-2.csv", "c3")
-    kill_at("adserver", point)
-    if folder == "deleted":
-        shutil.rmtree(settings.dlt)
-    drop_clicks(settings, "clicks-3.csv", "c4")
-
-    report = adserver.land(settings)
-
-    assert keys_in_lake(settings, "adserver.clicks", "click_id") == Counter(IDS)
-    assert report.files_by_outcome == {"loaded": 3}
-    registered = Lake.open(settings).read_ops("file_registry").to_pylist()
-    assert sorted((row["status"], row["file_name"]) for row in registered) == [
-        ("loaded", "clicks-1.csv"),
-        ("loaded", "clicks-2.csv"),
-        ("loaded", "clicks-3.csv"),
-    ]
-    assert list((settings.drop / "adserver").iterdir()) == []
-    assert list((settings.drop / "processing" / "adserver").iterdir()) == []
-    assert sum(table.commits for table in adserver.land(settings).tables) == 0
-
-
-def test_landings_killed_one_after_another_leave_the_work_of_all_to_the_last(settings, kill_at):
-    for number, point in enumerate(reversed(POINTS)):
-        drop_clicks(settings, f"clicks-{number}.csv", f"c{number}")
-        kill_at("adserver", point)
-    adserver.land(settings)
-    assert keys_in_lake(settings, "adserver.clicks", "click_id") == Counter(
-        f"c{number}" for number in range(len(POINTS))
-    )
-
-
 def put_advertiser(settings: Settings, key: str, updated_at: str) -> None:
     settings.world.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(settings.world / "campaigns.db")) as connection, connection:
@@ -157,50 +109,6 @@ def test_killed_polls_of_a_database_lose_no_version_and_repeat_none(settings, fo
         f"a{number}" for number in range(len(POINTS))
     )
     assert sum(table.commits for table in campaigns.land(settings).tables) == 0
-
-
-@pytest.fixture
-def rates() -> Iterator[tuple[str, Callable[[str], None]]]:
-    """The URL of an FX API, and a function that publishes a rate."""
-    published: list[dict[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"rates": published, "next_page": None}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing on stderr."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield (
-        f"http://127.0.0.1:{server.server_address[1]}",
-        lambda day: published.append(
-            {"rate_date": day, "base": "USD", "quote": "EUR", "rate": "1.08"}
-        ),
-    )
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_killed_polls_of_an_api_lose_no_rate_and_repeat_none(settings, rates, kill_at):
-    url, publish = rates
-    days = [f"2026-03-{number + 10}" for number in range(len(POINTS))]
-    for number, point in enumerate(POINTS):
-        publish(days[number])
-        kill_at("fx", point, ADX_FX_URL=url)
-        if number % 2:
-            shutil.rmtree(settings.dlt)
-    after = settings.model_copy(update={"fx_url": url})
-    fx.land(after)
-    assert keys_in_lake(settings, "fx.rates", "cast(rate_date as varchar)") == Counter(days)
-    assert fx.land(after).tables[0].commits == 0
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
+import re
 import shutil
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -39,31 +40,110 @@ def test_a_service_that_is_told_to_stop_finishes_its_batch_and_exits_with_0(
     assert topic.landed() == topic.sent()
 
 
-def test_a_checkpoint_that_is_deleted_or_damaged_heals_without_a_person(
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "written over": lambda path: path.write_bytes(b"\x00\xff{garbage" * 20),
+}
+FILES = {
+    "ingest_seq",
+    "checkpoint/metadata",
+    "checkpoint/.metadata.crc",
+    "checkpoint/offsets/N",
+    "checkpoint/offsets/.N.crc",
+    "checkpoint/commits/N",
+    "checkpoint/commits/.N.crc",
+}
+"""What Spark and the stream write in the folder of a query, with numbers as N."""
+
+
+def newest_files(settings: Settings) -> dict[str, Path]:
+    """The newest file of each kind that a running query has."""
+    folder = settings.checkpoints / "user-events"
+    files = [path for path in folder.glob("*/**/*") if path.is_file()]
+    files.sort(key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)])
+    names = [str(Path(*path.relative_to(folder).parts[1:])) for path in files]
+    return {
+        re.sub(r"\d+", "N", name): path
+        for name, path in zip(names, files, strict=True)
+        if not name.endswith(".tmp")
+    }
+
+
+@pytest.mark.timeout(600)
+def test_any_file_of_a_checkpoint_may_be_damaged_in_any_way_while_the_stream_runs(
     topic: Any, run_service: RunService
 ) -> None:
-    stale = topic.settings.checkpoints / "user-events" / "of-a-dead-run" / "checkpoint"
-    stale.mkdir(parents=True)
-    (stale / "metadata").write_text("not JSON")
+    lake, contract = Lake.open(topic.settings), contract_for_topic("user-events")
+    sent = 0
+
+    def send_and_wait() -> None:
+        nonlocal sent
+        topic.send(2)
+        sent += 4
+        wait_for("what was sent", lambda: lake.head(contract).rows == sent)
+
+    def is_whole() -> bool:
+        return newest_files(topic.settings).keys() >= FILES
+
     with run_service(topic.settings) as service:
-        topic.send(20)
-        topic.wait_until_landed()
-        assert not stale.exists()
-
-        shutil.rmtree(topic.settings.checkpoints / "user-events")
-        topic.send(20)
-        topic.wait_until_landed()
-
-        def offset_logs() -> list[Path]:
-            return list(topic.settings.checkpoints.glob("user-events/*/checkpoint/offsets/[0-9]*"))
-
-        wait_for("a new checkpoint", offset_logs)
-        for path in offset_logs():
-            path.write_text("v1\n")
-        topic.send(20)
-        topic.wait_until_landed()
+        send_and_wait()
+        for name in sorted(FILES):
+            for damage in DAMAGES.values():
+                wait_for("what Spark notes behind a batch", is_whole)
+                with suppress(FileNotFoundError):  # the query has moved on to the next file
+                    damage(newest_files(topic.settings)[name])
+                send_and_wait()
+                assert service.error is None
+                if name not in newest_files(topic.settings):
+                    # this damage does not hurt a query that runs: the next one begins anew
+                    shutil.rmtree(topic.settings.checkpoints / "user-events", ignore_errors=True)
+                    send_and_wait()
+        wait_for("what Spark notes behind a batch", is_whole)
+        others = newest_files(topic.settings).keys() - FILES
+        assert others == set(), "a kind of file that nobody damages"
     assert service.error is None
-    assert len(topic.landed()) == 120
+    assert topic.landed() == topic.sent()
+
+
+def test_a_checkpoint_that_was_damaged_between_runs_is_never_looked_at(
+    topic: Any, run_service: RunService, drain: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What a killed run left: the whole folder of a running query, as it was."""
+    folder = topic.settings.checkpoints / "user-events"
+    with run_service(topic.settings):
+        topic.send(2)
+        topic.wait_until_landed()
+        wait_for("all files", lambda: newest_files(topic.settings).keys() >= FILES)
+        shutil.copytree(folder, tmp_path / "left")
+    for damage in DAMAGES.values():
+        shutil.copytree(tmp_path / "left", folder)
+        files = [path for path in folder.glob("*/**/*") if path.is_file()]
+        assert files
+        for path in files:
+            damage(path)
+        topic.send(2)
+        drain(topic.settings, topics=["user-events"])
+        assert topic.landed() == topic.sent()
+        assert not folder.exists()
+    folder.write_text("not even a folder")
+    topic.send(2)
+    drain(topic.settings, topics=["user-events"])
+    assert topic.landed() == topic.sent()
+
+
+def test_of_two_streams_that_are_started_at_once_one_lands_and_the_other_stops_cleanly(
+    topic: Any, start_stream: Callable[..., Popen[str]]
+) -> None:
+    topic.send(20)
+    processes = [start_stream(topic.settings, "--once") for _ in range(2)]
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    codes = [process.returncode for process in processes]
+    assert sorted(codes) == [ExitCode.OK, ExitCode.BUSY], outputs
+    loser = outputs[codes.index(ExitCode.BUSY)]
+    assert "is writing raw_user_events.events" in loser
+    assert "Traceback" not in loser
+    assert topic.landed() == topic.sent()
 
 
 def test_a_second_stream_of_the_same_topic_is_sent_away(
