@@ -96,7 +96,7 @@ def _look(
                 raise
             continue
         is_whole = len(raw) == file.reason.bytes
-        content = content_of(file.reason.name, raw, is_whole=is_whole)
+        content = content_of(file.reason.name, raw, is_whole=is_whole, most=_SAMPLE_BYTES)
         sample = sample or Sample(content.format)
         if content.format == sample.format:
             sample.add(connection, content)

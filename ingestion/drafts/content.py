@@ -26,7 +26,6 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.\- ]{0,62}")
 _MOST_COLUMNS: Final = 500
-_MOST_UNPACKED: Final = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,12 @@ class Content:
     Attributes:
         format: How it is written.
         data: Its bytes; records of an Avro file as JSON lines.
+        has_more: Whether it unpacks to more than was asked for.
     """
 
     format: Format
     data: bytes
+    has_more: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,34 +79,36 @@ def confine(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set temp_directory = ''")
 
 
-def content_of(name: str, raw: bytes, *, is_whole: bool) -> Content:
+def content_of(name: str, raw: bytes, *, is_whole: bool, most: int) -> Content:
     """Unpack the bytes of a file, or of its beginning.
 
     Args:
         name: Its name, which decides what text without braces is.
         raw: Its bytes.
         is_whole: Whether that is all of it; of a beginning the last, cut record is left out.
+        most: How many bytes of it are unpacked, where it is packed.
     """
-    data, whole = raw, is_whole
+    data, whole, has_more = raw, is_whole, False
     if raw.startswith(_GZIP_MAGIC):
-        data, ended = _gunzip(raw)
+        data, ended = _gunzip(raw, most)
+        has_more = not ended and len(data) >= most
         whole = whole and ended
     if data.startswith(AVRO_MAGIC):
-        return Content("avro", _json_lines(data))
+        return Content("avro", _json_lines(data), has_more)
     if not whole:
         data = data[: data.rfind(b"\n") + 1]
     if data.lstrip()[:1] == b"{":
-        return Content("jsonl", data)
+        return Content("jsonl", data, has_more)
     base = name.lower().removesuffix(".gz")
     if base.endswith(_CSV_SUFFIXES) and b"\0" not in data and data.strip():
-        return Content("csv", data)
-    return Content("unknown", b"")
+        return Content("csv", data, has_more)
+    return Content("unknown", b"", has_more)
 
 
-def _gunzip(raw: bytes) -> tuple[bytes, bool]:
+def _gunzip(raw: bytes, most: int) -> tuple[bytes, bool]:
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        return unpacker.decompress(raw, _MOST_UNPACKED), unpacker.eof
+        return unpacker.decompress(raw, most), unpacker.eof
     except zlib.error:
         return b"", False
 

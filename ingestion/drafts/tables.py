@@ -42,13 +42,8 @@ def draft_tables(connection: duckdb.DuckDBPyConnection, settings: Settings, sql:
         draft = find_draft(lake, f"{source}.{kind}")
         archive = error_archive(settings, source)
         files = [file for file in undeclared(archive) if kind_of(file.reason.name) == kind]
-        size = sum(file.reason.bytes for file in files)
-        if size > _MOST_BYTES:
-            raise AdxError(
-                f"The files of {draft.name} hold {size:,} bytes; a query takes {_MOST_BYTES:,}.",
-                remedy="Adopt it (`adx catalog adopt`) and query the landed table.",
-                exit_code=ExitCode.USAGE,
-            )
+        if sum(file.reason.bytes for file in files) > _MOST_BYTES:
+            raise _too_large(draft)
         _make(connection, archive, draft, files)
 
 
@@ -62,6 +57,7 @@ def _make(
     columns = ", ".join(f"{quoted(column.name)} {SQL_TYPES[column.type]}" for column in known)
     place = f"{quoted(f'draft_{draft.source}')}.{quoted(draft.kind)}"
     connection.execute(f"create table {place} ({columns}, {_FILE} varchar)")
+    room = _MOST_BYTES
     for file in files:
         try:
             raw = archive.content(file)
@@ -69,7 +65,10 @@ def _make(
             if error.exit_code is not ExitCode.DATA:
                 raise
             continue  # its key was dropped: it is erased
-        content = content_of(file.reason.name, raw, is_whole=True)
+        content = content_of(file.reason.name, raw, is_whole=True, most=room)
+        room -= len(content.data)
+        if content.has_more or room <= 0:
+            raise _too_large(draft)
         texts = read_texts(connection, content) if content.format == draft.format else None
         if texts is None:
             continue
@@ -78,6 +77,14 @@ def _make(
             f"insert into {place} select {values}, {literal(file.reason.name)} from {texts.table}"
         )
         connection.execute(f"drop table {texts.table}")
+
+
+def _too_large(draft: Draft) -> AdxError:
+    return AdxError(
+        f"The files of {draft.name} hold more than the {_MOST_BYTES:,} bytes that a query takes.",
+        remedy="Adopt it (`adx catalog adopt`) and query the landed table.",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _value(column: DraftColumn, found: tuple[str, ...], draft: Draft) -> str:

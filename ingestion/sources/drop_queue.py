@@ -26,13 +26,14 @@ folder; when it dies the kernel drops the lock, and the next landing finishes th
 
 import errno
 import fcntl
+import json
 import os
 import re
 import signal
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,11 +41,13 @@ from pathlib import Path
 
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import failpoint
+from ingestion.lake.durable import write_file
 from ingestion.sources.locks import is_locked, try_lock_folder
 
 _IN_TRANSFER = re.compile(r"^\.|\.(tmp|part|partial|filepart)$")
 _MARKER = ".done"
 _LOADS = ".loads"
+_HELD = ".held"
 _DELIVERY = "~"
 """In the name of an attempt, what follows is the delivery that it took."""
 _LONGEST_DELIVERY = 150
@@ -168,6 +171,21 @@ class Attempt:
         except FileNotFoundError:
             return set()
 
+    def hold(self, names: Iterable[str]) -> None:
+        """Keep the folder for objects that were not copied and cannot be set aside, by names.
+
+        While it is there, a landing takes none of them for new.
+        """
+        write_file(self.folder / _HELD, json.dumps(sorted(names)).encode())
+
+    def held(self) -> frozenset[str] | None:
+        """The names that the folder is kept for; None if it never was."""
+        try:
+            text = (self.folder / _HELD).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return frozenset(json.loads(text))
+
     def finish(self, path: Path) -> None:
         """Remove a file that is committed or archived, with its marker."""
         self.release(path.name)
@@ -176,10 +194,10 @@ class Attempt:
         path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Remove the folder if all its files are finished."""
-        if self.files():
+        """Remove the folder if all its files are finished, and it is not kept for others."""
+        if self.files() or self.held():
             return
-        for path in self.folder.iterdir():
+        for path in sorted(self.folder.iterdir(), reverse=True):  # the origins before what is held
             path.unlink()
         self.folder.rmdir()
 

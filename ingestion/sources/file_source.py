@@ -26,10 +26,10 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 from ingestion.sources.deliveries import Deliveries, Fault
-from ingestion.sources.drop_queue import Attempt, DropQueue
+from ingestion.sources.drop_queue import Attempt, DropQueue, delivery_of
 from ingestion.sources.error_archive import ErrorArchive
 from ingestion.sources.main import run
-from ingestion.sources.origins import origins_of, set_aside, with_origins
+from ingestion.sources.origins import Origin, origins_of, set_aside, with_origins
 from ingestion.sources.pipeline import open_pipeline
 from ingestion.sources.progress import progress
 from ingestion.sources.rejects import Rejects
@@ -137,11 +137,21 @@ class FileSource:
             The names of the files.
 
         Raises:
-            AdxError: There is no such file, or it cannot be restored.
+            AdxError: There is no such file, or it cannot be restored, or the landing that takes its
+                delivery has not archived all of it.
         """
         landing = Landing.start(settings, self.name)
         with storage_errors(settings.drop):
             queue = DropQueue(settings.drop, self.name, settings.drop_quiet_seconds)
+            attempt = place.partition("/")[0]
+            if delivery_of(attempt) and (queue.processing / attempt).exists():
+                raise AdxError(
+                    f"The delivery {delivery_of(attempt)} is not in the error archive as a whole: "
+                    "its landing has not ended.",
+                    remedy=f"Run `adx land {self.name}`, which finishes what a landing left that "
+                    "died; then try again.",
+                    exit_code=ExitCode.BUSY,
+                )
             archive = ErrorArchive(queue.error, self.name, landing.keys)
             return [path.name for path in archive.restore(place, queue.incoming)]
 
@@ -232,17 +242,26 @@ class FileSource:
         faults: dict[str, Fault] = {}
         by_place = {(file.attempt.id, file.name): file for file in files}
         for attempt in attempts:
+            held = attempt.held()
+            stay: set[str] = set()
             for name, origin in origins_of(attempt.folder).items():
                 if not origin.problem:
                     continue
                 file = by_place.get((attempt.id, name))
                 faults[attempt.id] = Fault(name, "copy", origin.error)
                 if file is None and not origin.sha256:
-                    set_aside(origin)
-                    rejects.reject_object(attempt, name, origin)
+                    if held is not None and name not in held:
+                        continue  # an earlier landing has set it aside
+                    if (problem := _problem_of_setting_aside(origin)) is None:
+                        rejects.reject_object(attempt, name, origin)
+                    else:
+                        rejects.leave_object(name, problem)
+                        stay.add(name)
                 elif file is not None and not attempt.delivery:
                     rejects.reject(file, "copy", origin.error)
                     files = [other for other in files if other is not file]
+            if stay or held:
+                attempt.hold(stay)
         single = [file for file in files if not file.attempt.delivery]
         together = [file for file in files if file.attempt.delivery]
         deliveries = Deliveries(landing, rejects, self.table_of, self._no_table)
@@ -255,3 +274,17 @@ class FileSource:
             "or declare its kind: `adx catalog list` shows what is known of it.",
             exit_code=ExitCode.DATA,
         )
+
+
+def _problem_of_setting_aside(origin: Origin) -> AdxError | None:
+    """Move an object that cannot be copied out of the way; what is wrong if that fails, too."""
+    try:
+        set_aside(origin)
+    except AdxError as error:
+        return AdxError(
+            f"{origin.problem} It cannot be moved to {origin.aside} either: {error.message}",
+            remedy=f"Let the platform move it, or remove {origin.location}; the next landing then "
+            "goes on.",
+            exit_code=error.exit_code,
+        )
+    return None

@@ -3,6 +3,8 @@
 What is loaded, and what was sent again, is in `ops.file_registry`.
 """
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +12,9 @@ from typing import Literal
 
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
-from ingestion.sources.drop_queue import DropQueue
+from ingestion.sources.drop_queue import Attempt, DropQueue
 from ingestion.sources.error_archive import error_archive
-from ingestion.sources.origins import copied
+from ingestion.sources.origins import copied, origins_of
 
 _NEXT = "the next landing takes it"
 
@@ -60,6 +62,7 @@ def dropped_files(settings: Settings, source: str) -> list[DroppedFile]:
             *_waiting(queue, source),
             *_in_bucket(queue, source, settings),
             *_taken(queue, source),
+            *_held(queue, source),
             *_failed(settings, source),
         ]
 
@@ -112,6 +115,20 @@ def _taken(queue: DropQueue, source: str) -> list[DroppedFile]:
         if file is not None:
             found.append(file)
     return found
+
+
+def _held(queue: DropQueue, source: str) -> Iterator[DroppedFile]:
+    """Objects that could neither be copied nor set aside."""
+    for folder in sorted(queue.processing.glob("[!.]*")):
+        with suppress(FileNotFoundError):  # it was finished this very moment
+            since = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+            origins = origins_of(folder)
+            for name in sorted(Attempt(folder).held() or ()):
+                origin = origins[name]
+                reason = f"{origin.problem} The next landing moves it to {origin.aside}"
+                yield DroppedFile(
+                    source, "taken", name, origin.bytes, since, folder.name, "copy", reason
+                )
 
 
 def _failed(settings: Settings, source: str) -> list[DroppedFile]:

@@ -101,14 +101,18 @@ def with_origins(attempt: Attempt) -> Attempt:
 
 
 def set_aside(origin: Origin) -> None:
-    """Move an object that cannot be copied to the bucket's own error archive."""
+    """Move an object that cannot be copied to the bucket's own error archive.
+
+    Raises:
+        AdxError: The service cannot be reached or refuses.
+    """
     from ingestion.sources.s3_objects import GoneError, RemoteObject, S3Objects  # noqa: PLC0415
 
     objects = S3Objects()
-    _remove_markers(objects, origin)
     found = RemoteObject(origin.location, origin.etag, origin.bytes, datetime.now(UTC))
     with suppress(GoneError):  # a landing that died has moved it, or its sender took it back
         objects.move(found, origin.aside)
+    _remove_markers(objects, origin)
 
 
 def _remove_markers(objects: "S3Objects", origin: Origin) -> None:

@@ -65,6 +65,13 @@ class Rejects:
         )
         self._report(name, contract, origin.error, is_cause=True)
 
+    def leave_object(self, name: str, problem: AdxError) -> None:
+        """Report an object that can neither be copied nor set aside; it stays where it is."""
+        contract = self._contract(name)
+        table = "" if contract is None else contract.name
+        self._landing.report.files.append(FileReport(name, table, "waiting", problem.message))
+        self._landing.report.problems.append(problem)
+
     def _contract(self, name: str) -> Contract | None:
         table = self._table_of(name)
         return None if table is None else load_contract(self._landing.report.source, table)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ingestion.contracts import contract_for_topic
-from ingestion.errors import AdxError
+from ingestion.errors import AdxError, ExitCode
 from ingestion.kafka.client import TOPICS
 from ingestion.lake import Lake
 from ingestion.settings import Settings
@@ -55,14 +55,44 @@ def run_stream(
             stack.enter_context(_stream(settings, lake, topic, progress, once=once))
             for topic in topics
         ]
-        behind = [stream.behind() for stream in streams]
-        busy = [stream for stream, lag in zip(streams, behind, strict=True) if lag or not once]
-        if busy:
-            _run(settings, busy, stop, once=once, keep_spark=keep_spark)
+        problems = _Problems(kept=once)
+        busy, idle = list[TopicStream](), list[TopicStream]()
         for stream in streams:
-            if stream not in busy:
+            with problems.of_topic():
+                (busy if stream.behind() or not once else idle).append(stream)
+        if busy:
+            with problems.of_topic():
+                _run(settings, busy, stop, once=once, keep_spark=keep_spark)
+        for stream in idle:
+            with problems.of_topic():
                 stream.check_numbers()
+        problems.raise_first()
     return [stream.report for stream in streams]
+
+
+class _Problems:
+    """What is wrong with the records of topics: a drain goes on with the others.
+
+    Args:
+        kept: Whether such an error waits until all topics had their turn; a service stops at once.
+    """
+
+    def __init__(self, *, kept: bool) -> None:
+        self._kept = kept
+        self._errors: list[AdxError] = []
+
+    @contextmanager
+    def of_topic(self) -> Iterator[None]:
+        try:
+            yield
+        except AdxError as error:
+            if not self._kept or error.exit_code is not ExitCode.DATA:
+                raise
+            self._errors.append(error)
+
+    def raise_first(self) -> None:
+        if self._errors:
+            raise self._errors[0]
 
 
 @contextmanager

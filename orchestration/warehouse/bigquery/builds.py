@@ -249,17 +249,22 @@ class Builds:
         self._service.run(f"insert into {self._name('publications')} values\n{rows}")
 
     def seen_statements(self, build_id: str) -> list[str]:
-        """Statements that write down that readers see a build, also one that was taken back."""
+        """Statements that write down that readers see a build, also one that was taken back.
+
+        Where only the first one is carried out, what was taken back still is.
+        """
         name = self._name("publications")
-        now = datetime.now(UTC).isoformat()
-        row = f"{_text(build_id)}, {_text(_SEEN)}, null, null, {_text(now)}, null"
+        now = _text(datetime.now(UTC).isoformat())
+        row = f"{_text(build_id)}, {_text(_SEEN)}, null, null, {now}, null"
         return [
-            f"delete from {name} where build_id = {_text(build_id)}",
             f"insert into {name} values ({row})",
+            f"delete from {name} where build_id = {_text(build_id)} and happened_at != {now}",
         ]
 
-    def publish_statement(self, manifest: Manifest) -> str:
-        """The statement that writes down which build readers see."""
+    def publish_statement(self, manifest: Manifest | None) -> str:
+        """The statement that writes down which build readers see; None for no build at all."""
+        if manifest is None:
+            return f"drop table if exists {self._name('build')}"
         return f"""create or replace table {self._name("build")} as
 select
     {_text(manifest.build_id)} as build_id,

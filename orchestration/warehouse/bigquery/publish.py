@@ -172,15 +172,22 @@ def publish_script(service: Service, build: Passed, replaced: Passed | None) -> 
         build: The build that readers shall see.
         replaced: The one that they see.
     """
+    builds = Builds(service)
     before = {} if replaced is None else replaced.marts
-    old_set = "" if replaced is None else set_of(replaced.manifest.build_id)
+    old = None if replaced is None else replaced.manifest
+    old_set = "" if old is None else set_of(old.build_id)
     forth = [
         *_views(service, set_of(build.manifest.build_id), build.marts),
         *_drops(service, before, build.marts),
-        *Builds(service).seen_statements(build.manifest.build_id),
-        Builds(service).publish_statement(build.manifest),
+        builds.publish_statement(build.manifest),
+        # last: that a build is taken back no longer is not undone
+        *builds.seen_statements(build.manifest.build_id),
     ]
-    back = [*_views(service, old_set, before), *_drops(service, build.marts, before)]
+    back = [
+        *_views(service, old_set, before),
+        *_drops(service, build.marts, before),
+        builds.publish_statement(old),
+    ]
     return (
         "begin\n"
         + "".join(f"{statement};\n" for statement in forth)

@@ -203,6 +203,10 @@ def test_a_publish_that_fails_leaves_the_views(story: Story) -> None:
         with pytest.raises(AdxError, match="fct_wins is missing"):
             publish(story.settings)
     service.run(f"create table {kept} clone {service.table('work_core', 'fct_wins')}")
+    with story.unseen(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Builds, "seen_statements", lambda *_: ["select error('the last one')"])
+        with pytest.raises(AdxError, match="the last one"):
+            service.run(publish_script(service, second, first))
 
 
 def test_readers_see_a_build_when_it_is_published(story: Story) -> None:

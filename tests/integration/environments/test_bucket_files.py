@@ -190,6 +190,51 @@ def test_an_object_that_cannot_be_copied_is_set_aside_and_comes_back(
 
 
 @pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("folder", ["", "hour-05/"])
+def test_an_object_that_can_neither_be_copied_nor_moved_holds_up_no_other(
+    settings, bucket, landed, monkeypatch, folder
+):
+    def refused(*_: object) -> None:
+        raise AdxError("It may not be written.", remedy="Grant it.", exit_code=ExitCode.UNAVAILABLE)
+
+    bucket.put(f"{folder}clicks-1.csv", clicks(1))
+    bucket.put(f"{folder}clicks-2.csv", clicks(2))
+    bucket.put("hour-05.done")
+    bucket.put("clicks-3.csv", clicks(3))
+    monkeypatch.setattr(s3_objects.S3Objects, "move", refused)
+    with pytest.MonkeyPatch.context() as patch:
+        damaged(patch, hashlib.md5(clicks(1), usedforsecurity=False).hexdigest())
+        report = adserver.land(settings)
+    of_second = "failed" if folder else "loaded"
+    expected = {"clicks-1.csv": "waiting", "clicks-2.csv": of_second, "clicks-3.csv": "loaded"}
+    assert outcomes(report) == expected
+    there = f"{folder}clicks-1.csv"
+    assert f"{settings.drop_url}/adserver/{there} arrived damaged" in report.problems[0].message
+    assert "It may not be written." in report.problems[0].message
+    left = bucket.keys()
+    assert [key for key in left if key.endswith(".csv")] == [f"adserver/{there}"]
+    held = [file for file in dropped_files(settings, "adserver") if file.state == "taken"]
+    assert [(file.name, file.step) for file in held] == [("clicks-1.csv", "copy")]
+    if folder:
+        with pytest.raises(AdxError, match="its landing has not ended"):
+            adserver.retry(settings, held[0].attempt)
+
+    bucket.put("clicks-4.csv", clicks(4))
+    report = adserver.land(settings)
+    assert outcomes(report) == {"clicks-1.csv": "waiting", "clicks-4.csv": "loaded"}, "not again"
+    assert report.exit_code == ExitCode.UNAVAILABLE
+
+    monkeypatch.undo()
+    report = adserver.land(settings)
+    assert outcomes(report) == {"clicks-1.csv": "failed"}
+    (attempt,) = {f.attempt for f in dropped_files(settings, "adserver") if f.state == "failed"}
+    assert bucket.keys()[-1] == f"error/adserver/{attempt}/clicks-1.csv"
+    adserver.retry(settings, attempt)
+    assert set(outcomes(adserver.land(settings)).values()) == {"loaded"}
+    assert landed() == ["c1", "c2", "c3", "c4"]
+
+
+@pytest.mark.usefixtures("clean")
 def test_an_object_that_is_not_what_its_sender_meant_is_archived(settings, bucket, landed):
     bucket.put("clicks-1.csv", clicks(1), sha256=hashlib.sha256(b"another").hexdigest())
     report = adserver.land(settings)

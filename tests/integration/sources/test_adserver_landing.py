@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from ingestion.contracts import load_contract
 from ingestion.errors import AdxError, ExitCode
+from ingestion.failpoints import DiedError, failing
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from ingestion.sources import lake_destination
@@ -353,6 +354,25 @@ def test_a_delivery_with_a_bad_file_is_archived_whole_and_none_of_it_is_loaded(s
         adx(settings, "retry", f"adserver/{attempt.name}/{name}")  # each by itself
     assert sorted(row["click_id"] for row in raw("adserver.clicks")) == ["c1", "c2", "c3"]
     assert [file["name"] for file in adx(settings, "list")[1]] == ["impressions-1.jsonl.gz"]
+
+
+def test_a_delivery_is_retried_only_when_all_of_it_is_archived(settings, drop, raw):
+    drop("clicks-0.csv", clicks(click(0)))
+    files = {f"clicks-{number}.csv": clicks(click(number)) for number in (1, 2)}
+    deliver(settings, "hour-05", {**files, "clicks-3.csv": b"no header\n"})
+    with failing("drop.after_archive", "die"), pytest.raises(DiedError):
+        land(settings)
+    (attempt,) = (settings.drop / "error" / "adserver").iterdir()
+    code, error = adx(settings, "retry", f"adserver/{attempt.name}")
+    assert code == 1
+    assert isinstance(error, AdxError)
+    assert error.exit_code is ExitCode.BUSY
+    assert "hour-05 is not in the error archive as a whole" in error.message
+    assert raw("adserver.clicks") == []
+    land(settings)
+    (attempt / "clicks-3.csv.reason.json").unlink()  # the bad file is given up
+    assert adx(settings, "retry", f"adserver/{attempt.name}")[0] == 0
+    assert sorted(row["click_id"] for row in raw("adserver.clicks")) == ["c0", "c1", "c2"]
 
 
 def adx(settings: Settings, *arguments: str) -> tuple[int, Any]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion.contracts import all_contracts, load_contract
-from ingestion.drafts import drafts
+from ingestion.drafts import drafts, tables
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake import Lake, raw_tables
 from ingestion.settings import Settings
@@ -169,6 +169,20 @@ def test_an_adopted_kind_is_landed_and_so_are_the_files_that_waited(
     assert [file.outcome for file in land(settings).files] == ["loaded"]
     assert b"secret" not in stored(settings)
     assert adx("catalog", "list")[1][0]["adopted_as"] == "adserver.orders"
+
+
+@pytest.mark.parametrize("name", ["orders-1.csv", "orders-1.csv.gz"])
+def test_a_kind_that_memory_does_not_hold_is_not_queried(settings, drop, adx, monkeypatch, name):
+    drop(name, gzip.compress(ORDERS) if name.endswith(".gz") else ORDERS)
+    land(settings)
+    monkeypatch.setattr(tables, "_MOST_BYTES", len(ORDERS) - 1)
+    code, error = adx("query", "select * from draft_adserver.orders")
+    assert code == 1
+    assert isinstance(error, AdxError)
+    assert error.exit_code == ExitCode.USAGE
+    assert error.message.startswith("The files of adserver.orders hold more than ")
+    monkeypatch.setattr(tables, "_MOST_BYTES", len(ORDERS) + 1)
+    assert adx("query", "select count(*) as n from draft_adserver.orders") == (0, [{"n": 2}])
 
 
 def test_erased_files_are_passed_over(settings, drop, adx):

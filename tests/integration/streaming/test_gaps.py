@@ -73,6 +73,25 @@ def test_a_topic_made_anew_below_a_service_halts_it_until_somebody_accepts(
     assert landed(stream_settings, topic) == 8
 
 
+def test_a_drain_lands_the_other_topics_of_one_that_has_a_gap(
+    stream_settings: Settings,
+    make_topics: Callable[..., list[str]],
+    send: Callable[..., None],
+    drain: Callable[..., Any],
+) -> None:
+    broken, whole = topics = ["user-events", "ad-events"]
+    make_topics(stream_settings, topics)
+    send(stream_settings, broken, [b"{}"] * 5)
+    drain(stream_settings, topics=topics)
+    make_anew(stream_settings, broken)
+    send(stream_settings, broken, [b"{}"] * 3)
+    send(stream_settings, whole, [event(0)])
+    with pytest.raises(AdxError) as caught:
+        drain(stream_settings, topics=topics)
+    assert only_gap(stream_settings).gap_id in caught.value.remedy
+    assert [landed(stream_settings, topic) for topic in topics] == [5, 1]
+
+
 def test_a_missing_number_ends_runs_that_have_landed_all_there_is(
     make_stream_settings: Callable[..., Settings],
     make_topics: Callable[..., list[str]],

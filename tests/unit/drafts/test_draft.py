@@ -18,8 +18,8 @@ o-3,,3.25,2026-03-28T12:00:00.5Z,true,203.0.113.8,https://b.example/,
 """
 
 
-def sampled(*files: tuple[str, bytes], is_whole: bool = True) -> Sample:
-    contents = [content_of(name, raw, is_whole=is_whole) for name, raw in files]
+def sampled(*files: tuple[str, bytes], is_whole: bool = True, most: int = 1 << 20) -> Sample:
+    contents = [content_of(name, raw, is_whole=is_whole, most=most) for name, raw in files]
     sample = Sample(contents[0].format)
     with connect_in_memory() as connection:
         for content in contents:
@@ -133,6 +133,14 @@ def test_the_beginning_of_a_file_is_read_to_its_last_whole_record(name):
     sample = sampled((name, raw[:-6]), is_whole=False)
     assert sample.rows == 2
     assert sample.unread == 0
+
+
+def test_of_a_packed_file_no_more_is_unpacked_than_is_asked_for():
+    raw = gzip.compress(lines(*({"n": number} for number in range(1000))))
+    assert sampled(("a.jsonl.gz", raw), most=25).rows == 2
+    content = content_of("a.jsonl.gz", raw, is_whole=True, most=25)
+    assert content.has_more
+    assert len(content.data) <= 25
 
 
 def test_records_that_cannot_be_read_are_counted():

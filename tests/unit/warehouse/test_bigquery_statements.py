@@ -58,12 +58,20 @@ def test_publishing_is_one_script_that_undoes_itself():
         ),
         "drop view if exists `p`.`x_finance`.`fct_gone`",
     ]
-    assert (
-        statements[3] == 'delete from `p`.`x_meta`.`publications` where build_id = "b000002-pin2"'
-    )
+    assert statements[3].startswith("create or replace table `p`.`x_meta`.`build` as\n")
+    assert '"b000002-pin2" as build_id' in statements[3]
     assert statements[4].startswith("insert into `p`.`x_meta`.`publications` values ")
-    assert statements[5].startswith("create or replace table `p`.`x_meta`.`build` as\n")
-    assert [part.strip() for part in back.split(";\n")] == [
+    now = statements[4].split(", ")[4]
+    gone = "delete from `p`.`x_meta`.`publications`"
+    assert statements[5:] == [
+        f'{gone} where build_id = "b000002-pin2" and happened_at != {now}',
+        "",
+    ]
+    undone = [part.strip() for part in back.split(";\n")]
+    noted = undone.pop(3)
+    assert noted.startswith("create or replace table `p`.`x_meta`.`build` as\n")
+    assert '"b000001-pin1" as build_id' in noted
+    assert undone == [
         (
             "create or replace view `p`.`x_finance`.`fct_gone` as\n"
             "select * from `p`.`x_marts_b000001_pin1`.`fct_gone`"
@@ -80,7 +88,10 @@ def test_publishing_is_one_script_that_undoes_itself():
 
 def test_a_first_publish_that_fails_leaves_nothing():
     back = publish_script(service(), build("b000001-pin1", "core.a"), None).split("then\n")[1]
-    assert back == "drop view if exists `p`.`x_core`.`a`;\nraise;\nend;"
+    assert back == (
+        "drop view if exists `p`.`x_core`.`a`;\n"
+        "drop table if exists `p`.`x_meta`.`build`;\nraise;\nend;"
+    )
 
 
 def test_what_is_taken_back_is_written_down_in_one_statement(monkeypatch):
