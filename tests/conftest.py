@@ -45,6 +45,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
+# A forked process must not collect what it has inherited: a DuckDB connection, say, would wait for
+# threads that only its parent has, or end the process.
+os.register_at_fork(after_in_child=gc.freeze)
+
+
 @dataclass(frozen=True)
 class KafkaBroker:
     """The shared broker: where it listens, and the settings it was started with."""

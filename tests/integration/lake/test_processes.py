@@ -1,5 +1,6 @@
 """Processes side by side, and processes that die: each row once, whoever wins."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -31,6 +32,25 @@ def offsets(lake: Lake, contract: Contract) -> list[int]:
     rows = lake._tables.load(contract).scan().to_arrow()
     line = "_kafka_offset" if contract.carrier == "kafka" else "_source_line"
     return sorted(rows.column(line).to_pylist())
+
+
+def test_a_forked_process_collects_nothing_that_it_has_inherited() -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    def collect() -> None:
+        mine = Cycle()
+        del mine
+        assert gc.collect() == 1
+
+    gc.collect()
+    gc.disable()
+    try:
+        Cycle()
+        assert together(collect) == [0]
+    finally:
+        gc.enable()
 
 
 def test_a_new_lake_is_opened_by_many_at_once(
