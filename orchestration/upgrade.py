@@ -48,5 +48,5 @@ def upgrade(settings: Settings, *, check: bool) -> Upgrade:
     ]
     if not check:
         lake.upgrade()
-    reason = rebuild_reason(Store(settings.warehouse).current())
+    reason = rebuild_reason(Store(settings.warehouse))
     return Upgrade(planned, listed, not check, bool(reason), reason)

@@ -140,14 +140,14 @@ def extension_folder(settings: Settings) -> Path:
     return folder
 
 
-def relation_sql(contract: Contract, metadata_location: str, rows: Rows = "all") -> str:
+def relation_sql(contract: Contract, metadata_location: str | None, rows: Rows = "all") -> str:
     """A SELECT over one exact state of a raw table, columns in the order of the raw schema.
 
     A state from before an upgrade lacks the newest columns: they are null.
 
     Args:
         contract: Contract of the table.
-        metadata_location: The exact metadata file, from a pin or a head.
+        metadata_location: The exact metadata file, from a pin or a head; None: before the table.
         rows: All rows, those that passed the contract, or those that failed.
     """
     condition = {
@@ -160,13 +160,12 @@ def relation_sql(contract: Contract, metadata_location: str, rows: Rows = "all")
 
 def ops_relation_sql(table: str, metadata_location: str | None) -> str:
     """A SELECT over one exact state of an `ops` table; None: before there was any."""
-    schema = OPS_TABLES[table].schema
+    return _select(OPS_TABLES[table].schema, metadata_location, "")
+
+
+def _select(schema: pa.Schema, metadata_location: str | None, condition: str) -> str:
     if metadata_location is None:
         return _no_rows(schema)
-    return _select(schema, metadata_location, "")
-
-
-def _select(schema: pa.Schema, metadata_location: str, condition: str) -> str:
     metadata = json.loads(storage_of(metadata_location).read(metadata_location))
     # DuckDB cannot scan a table that was never committed to.
     if metadata.get("current-snapshot-id") in (None, -1):

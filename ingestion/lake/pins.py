@@ -21,13 +21,13 @@ class PinnedTable:
     """The state of one table in a pin.
 
     Attributes:
-        metadata_location: The exact metadata file.
+        metadata_location: The exact metadata file; None for a table that did not exist then.
         snapshot_id: None for a table that was never committed to.
         from_seq: Head of the pin before; rows above it are new.
         to_seq: Head of this pin: the newest `_ingest_seq`, or the rows of an `ops` table.
     """
 
-    metadata_location: str
+    metadata_location: str | None
     snapshot_id: int | None
     from_seq: int
     to_seq: int

@@ -4,9 +4,10 @@ The rules:
 
 - Nothing new since the newest build's pin, and the same code: nothing to do.
 - The same code: an increment. The window is what came since the pin of the published build.
-- Changed code (dbt project, macros, seeds, DuckDB itself), or nothing published yet: everything is
-  built from nothing, because rows that older code made must not stay among new ones. Who knows
-  that a change touches no rows (a description, a test) says `--keep-rows` and gets an increment.
+- Changed code (dbt project, macros, seeds, DuckDB itself), nothing published yet, or what was
+  published is lost: everything is built from nothing, because rows that older code made must not
+  stay among new ones. Who knows that a change touches no rows (a description, a test) says
+  `--keep-rows` and gets an increment.
 - Dates that are named (`--dates`) count as touched by every event table of an increment, so that
   everything that is built by date is built again for them, from the vault.
 - Vault keys of another hash contract: everything from nothing, and `--keep-rows` is refused, since
@@ -424,7 +425,7 @@ def plan_build(
     """
     code, hashes = dbt.code_hash(), dbt.hash_contract()
     current = store.current()
-    reason = "asked for" if full_refresh else rebuild_reason(current, keep_rows=keep_rows)
+    reason = "asked for" if full_refresh else rebuild_reason(store, keep_rows=keep_rows)
     if not reason and current is not None and current.manifest.pin > pin.number:
         reason = f"pin {pin.number} is older than the published pin {current.manifest.pin}"
     if reason or current is None:
@@ -439,14 +440,16 @@ def what_is_new(previous: Pin, dates: DateRange | None) -> str:
     return f"what is new since pin {previous.number}{again}"
 
 
-def rebuild_reason(current: Build | None, *, keep_rows: bool = False) -> str:
+def rebuild_reason(store: Store, *, keep_rows: bool = False) -> str:
     """Why the next build is made from nothing; empty if it continues the published one.
 
     Raises:
         AdxError: As `plan_build`.
     """
+    current = store.current()
     if current is None:
-        return "nothing is published yet"
+        lost = store.lost()
+        return f"the files of build {lost} are gone" if lost else "nothing is published yet"
     reason = changed_code(current.manifest, dbt.code_hash(), keep_rows=keep_rows)
     if not reason and current.log.exists():
         return f"build {current.manifest.build_id} was written to after it was published"

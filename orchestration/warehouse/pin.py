@@ -1,10 +1,12 @@
 """Pins of the lake, as the warehouse uses them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from ingestion.contracts import all_contracts
 from ingestion.errors import AdxError, ExitCode
-from ingestion.lake import Lake, Pin
+from ingestion.lake import Lake, Pin, PinnedTable
 from ingestion.lake.ops import OPS_TABLES, PINNED_OPS
 from orchestration.warehouse import ledger
 
@@ -47,6 +49,8 @@ def pin_lake(lake: Lake) -> Pin:
 def find_pin(lake: Lake, number: int) -> Pin:
     """A logged pin by its number.
 
+    A table whose contract came after it is in it, as one that does not exist and has no rows.
+
     Raises:
         AdxError: The lake has no such pin.
     """
@@ -59,10 +63,12 @@ def find_pin(lake: Lake, number: int) -> Pin:
             "folder: it was built from a lake that is gone.",
             exit_code=ExitCode.USAGE,
         )
-    return pins[number]
+    pin = pins[number]
+    absent = {contract.name: PinnedTable(None, None, 0, 0) for contract in all_contracts()}
+    return replace(pin, tables=absent | dict(pin.tables))
 
 
-def registration(lake: Lake, pin: Pin) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
+def registration(lake: Lake, pin: Pin) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
     """Metadata files of the raw tables and of the platform's own tables.
 
     Those of raw tables, and of the own tables that the pin carries, are the pin's; the other own

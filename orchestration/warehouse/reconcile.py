@@ -42,13 +42,14 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def reconcile(settings: Settings) -> Verdict:
-    """Make every check; read-only.
+    """Make every check; read-only, but that a table whose contract is new is made.
 
     Raises:
         AdxError: Nothing is published, or the lake cannot be read at all.
     """
     build = files_of(settings).published()
     lake = Lake.open(settings)
+    lake.ensure_tables()
     pin = find_pin(lake, build.manifest.pin)
     verdict = Verdict()
     written: str | None = None

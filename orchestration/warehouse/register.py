@@ -53,7 +53,9 @@ def failed_rows_sql(contract: Contract, rows: str) -> str:
 from {rows}"""
 
 
-def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_seq: int) -> str:
+def _count_loads(
+    contract: Contract, metadata_location: str | None, from_seq: int, to_seq: int
+) -> str:
     # Literal bounds on _ingest_seq prune the files of all earlier commits.
     return f"""
         insert into ops.source_loads
@@ -74,7 +76,7 @@ def _count_loads(contract: Contract, metadata_location: str, from_seq: int, to_s
 
 def register(
     connection: duckdb.DuckDBPyConnection,
-    raw: Mapping[str, str],
+    raw: Mapping[str, str | None],
     ops: Mapping[str, str | None],
     ranges: Mapping[str, tuple[int, int]],
 ) -> None:
@@ -82,7 +84,8 @@ def register(
 
     Args:
         connection: The file that is being built.
-        raw: Metadata file of each raw table at the pin, by `<source>.<table>`.
+        raw: Metadata file of each raw table at the pin, by `<source>.<table>`; None for one that
+            did not exist then.
         ops: Metadata file of each operational table, by its name; None for one without rows.
         ranges: `(from_seq, to_seq]` of the window, by `<source>.<table>`.
     """

@@ -11,6 +11,9 @@ A build folder holds `advertisex.duckdb`, `build.json` and `ledger.json`, its ro
 (a publish writes it, if the process that built was killed before it could). It comes to `builds/`
 by one rename after its tests passed, and becomes current by replacing one link: a process killed at
 any moment leaves the published build as it was.
+
+A build whose DuckDB file somebody has deleted is none any more; if it was the published one, the
+next build makes everything from nothing.
 """
 
 import fcntl
@@ -150,19 +153,42 @@ class Store:
             yield
 
     def current(self) -> Build | None:
-        """The published build, if there is one."""
-        if not self.current_link.is_symlink():
+        """The published build; None before the first publish, and where it was lost."""
+        linked = self._linked()
+        return None if linked is None else self._find(linked)
+
+    def lost(self) -> str | None:
+        """The id of the published build, if its files are gone."""
+        linked = self._linked()
+        return linked if linked is not None and self._find(linked) is None else None
+
+    def _linked(self) -> str | None:
+        return self.current_link.readlink().name if self.current_link.is_symlink() else None
+
+    def _find(self, build_id: str) -> Build | None:
+        """A build that passed, if it is there with its DuckDB file."""
+        folder = self.builds / build_id
+        try:
+            node = json.loads((folder / "build.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
             return None
-        return self.read(self.current_link.resolve().name)
+        build = Build(folder, Manifest(**node))
+        return build if build.file.exists() else None
 
     def published(self) -> Build:
         """The published build.
 
         Raises:
-            AdxError: Nothing has been published yet.
+            AdxError: Nothing has been published yet, or it was lost.
         """
         build = self.current()
         if build is None:
+            if (lost := self.lost()) is not None:
+                raise AdxError(
+                    f"The files of the published build {lost} are gone from {self.builds / lost}.",
+                    remedy="Run `adx build` and `adx publish`: the lake has everything.",
+                    exit_code=ExitCode.CONFIGURATION,
+                )
             raise AdxError(
                 f"No warehouse has been published yet in {self.folder}.",
                 remedy="Run `adx build` and `adx publish` (or `make demo`) first.",
@@ -176,23 +202,22 @@ class Store:
         Raises:
             AdxError: There is none of that id.
         """
-        folder = self.builds / build_id
-        try:
-            node = json.loads((folder / "build.json").read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
+        build = self._find(build_id)
+        if build is None:
             known = ", ".join(build.manifest.build_id for build in self.passed()) or "none"
             raise AdxError(
                 f"There is no build {build_id} in {self.builds}.",
                 remedy=f"Name one of those that passed: {known}.",
                 exit_code=ExitCode.USAGE,
-            ) from error
-        return Build(folder, Manifest(**node))
+            )
+        return build
 
     def passed(self) -> list[Build]:
         """Builds that passed their tests, oldest first."""
         if not self.builds.is_dir():
             return []
-        return [self.read(folder.name) for folder in sorted(self.builds.iterdir())]
+        found = [self._find(folder.name) for folder in sorted(self.builds.iterdir())]
+        return [build for build in found if build is not None]
 
     def versions(self) -> Versions:
         """Which builds are kept, and what became of them."""
@@ -254,7 +279,10 @@ class Store:
         self._publish.unlink(missing_ok=True)
 
     def next_id(self, pin: int) -> str:
-        """The id of a build that starts now; counted, because clocks can go back."""
+        """The id of a build that starts now; counted, because clocks can go back.
+
+        That of a published build which was lost is not given again: the link still names it.
+        """
         folders = [
             folder.name
             for parent in (self.builds, self.failed)
@@ -262,6 +290,7 @@ class Store:
             for folder in parent.iterdir()
         ]
         folders += self.versions().withdrawn
+        folders += [name for name in [self._linked()] if name is not None]
         newest = max((int(name[1:7]) for name in folders), default=0)
         return f"b{newest + 1:06d}-pin{pin}"
 

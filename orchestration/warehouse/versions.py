@@ -163,11 +163,16 @@ class Versions:
         return older[-1]
 
     def taken_back_by(self, target: "Manifest") -> list[str]:
-        """Builds newer than a target, which are out of the way once readers see that."""
+        """Builds newer than a target, which are out of the way once readers see that.
+
+        What readers see is one of them, even if it was taken back before.
+        """
+        current = None if self.current is None else self.current.build_id
         return [
             manifest.build_id
             for manifest in self.kept
-            if manifest.build_id > target.build_id and manifest.build_id not in self.withdrawn
+            if manifest.build_id > target.build_id
+            and (manifest.build_id not in self.withdrawn or manifest.build_id == current)
         ]
 
     def to_keep(self, count: int, *others: str) -> set[str]:

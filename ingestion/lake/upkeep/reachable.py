@@ -56,6 +56,7 @@ class Kept:
                     for table in (*pin.tables.values(), *pin.ops.values())
                 ),
             )
+            if location is not None
         }
 
     def snapshots(self) -> set[int]:

@@ -10,6 +10,7 @@ The rules of `orchestration.warehouse.build` hold, and these, because there is n
 - A build from nothing that was not finished is followed by another one: tables of two makings must
   not stand side by side.
 - So is a build of other code than the one whose rows the tables hold, and one of an older pin.
+- So is one that finds a part of what is published gone: a table, a view, a whole dataset.
 - A selection, or `adx dbt`, works on clones in datasets of their own (`scratch_…`).
 """
 
@@ -33,6 +34,7 @@ from orchestration.warehouse.bigquery.publish import (
     Mart,
     finish_killed,
     make_set,
+    set_of,
 )
 from orchestration.warehouse.bigquery.service import LAYERS, MARTS, Service
 from orchestration.warehouse.build import (
@@ -218,14 +220,21 @@ def open_session(
     with Store(settings.warehouse).lock("build"):
         history = finish_killed(service, Builds(service).history())
         pinned = pin_lake(lake) if pin is None else find_pin(lake, pin)
+        gone = what_is_gone(service, history)
         plan = plan_build(
-            lake, history, pinned, full_refresh=full_refresh, keep_rows=keep_rows, dates=dates
+            lake,
+            history,
+            pinned,
+            full_refresh=full_refresh,
+            keep_rows=keep_rows,
+            dates=dates,
+            gone=gone,
         )
         if scratch:
             yield _open_scratch(service, lake, plan)
             return
         newest = next(reversed(history.passed), None)
-        asked = full_refresh or dates
+        asked = full_refresh or dates or gone
         if newest is not None and plan.is_done_by(newest.manifest) and not asked:
             withdrawn = history.withdrawn.get(newest.manifest.build_id)
             yield nothing_new(newest.manifest, _place(service), withdrawn)
@@ -243,8 +252,18 @@ def plan_build(
     full_refresh: bool = False,
     keep_rows: bool = False,
     dates: DateRange | None = None,
+    gone: str = "",
 ) -> Plan:
     """Decide between an increment on the published build and a build from nothing.
+
+    Args:
+        lake: Where pins are logged.
+        history: What was built.
+        pin: The pin to build.
+        full_refresh: As in `open_session`.
+        keep_rows: As in `open_session`.
+        dates: As in `open_session`.
+        gone: What `what_is_gone` says.
 
     Raises:
         AdxError: Rows are to be kept whose vault keys follow another version of the hash contract.
@@ -255,12 +274,33 @@ def plan_build(
         reason = "asked for" if full_refresh else "nothing is published yet"
         return Plan(pin, None, None, code, hashes, reason)
     manifest = published.manifest
-    reason = changed_code(manifest, code, keep_rows=keep_rows)
+    reason = gone or changed_code(manifest, code, keep_rows=keep_rows)
     reason = reason or _tables_differ(history, pin, code, keep_rows=keep_rows)
     if reason:
         return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, manifest.pin)
     return Plan(pin, previous, None, code, hashes, what_is_new(previous, dates), dates)
+
+
+def what_is_gone(service: Service, history: History) -> str:
+    """Which part of what is published somebody has deleted; empty if all of it is there."""
+    published = history.published
+    if published is None:
+        return ""
+    expected = {("ops", "source_loads")}
+    for relation in published.relations:
+        layer, name = relation.split(".")
+        if layer in MARTS:
+            shown = {(layer, name), (set_of(published.manifest.build_id), name)}
+            expected |= {(WORK + layer, name)} | shown
+        else:
+            expected.add((layer, name))
+    there = {dataset: service.tables(dataset) for dataset in {dataset for dataset, _ in expected}}
+    gone = sorted(f"{dataset}.{name}" for dataset, name in expected if name not in there[dataset])
+    if not gone:
+        return ""
+    others = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return f"{gone[0]}{others} of build {published.manifest.build_id} is gone"
 
 
 def _tables_differ(history: History, pin: Pin, code: str, *, keep_rows: bool) -> str:

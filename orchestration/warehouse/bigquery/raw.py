@@ -46,7 +46,7 @@ create table if not exists {name} (
 
 def register(
     service: Service,
-    raw: Mapping[str, str],
+    raw: Mapping[str, str | None],
     ops: Mapping[str, str | None],
     ranges: Mapping[str, tuple[int, int]],
 ) -> None:
@@ -54,7 +54,8 @@ def register(
 
     Args:
         service: Where.
-        raw: Metadata file of each raw table at the pin, by `<source>.<table>`.
+        raw: Metadata file of each raw table at the pin, by `<source>.<table>`; None for one that
+            did not exist then.
         ops: Metadata file of each operational table, by its name; None for one without rows.
         ranges: `(from_seq, to_seq]` of the window, by `<source>.<table>`.
 
@@ -65,9 +66,15 @@ def register(
     if service.settings.bigquery_connection:
         for name in (name for name, location in ops.items() if location is None):
             service.make_table("ops", name, schema_of(OPS_TABLES[name].schema))
+        for contract in all_contracts():
+            if raw[contract.name] is None:
+                schema = schema_of(raw_schema(contract))
+                service.make_table(contract.namespace, contract.table + PINNED, schema)
         for statement in external_tables(service, raw, ops):
             service.run(statement)
-        present = {name: _columns(location) for name, location in raw.items()}
+        present = {
+            name: _columns(location) for name, location in raw.items() if location is not None
+        }
     else:
         _load_raw(service, raw, {name: last for name, (_, last) in ranges.items()})
         _load_ops(service, ops)
@@ -100,7 +107,7 @@ def statements_over(
 
 
 def external_tables(
-    service: Service, raw: Mapping[str, str], ops: Mapping[str, str | None]
+    service: Service, raw: Mapping[str, str | None], ops: Mapping[str, str | None]
 ) -> Iterable[str]:
     """Statements that put external tables on exact metadata files.
 
@@ -108,8 +115,9 @@ def external_tables(
         AdxError: The lake is where BigQuery reads no external Iceberg table.
     """
     for contract in all_contracts():
-        table = service.table(contract.namespace, contract.table + PINNED)
-        yield external_table(service, table, raw[contract.name])
+        if (location := raw[contract.name]) is not None:
+            table = service.table(contract.namespace, contract.table + PINNED)
+            yield external_table(service, table, location)
     for name, location in ops.items():
         if location is not None:
             yield external_table(service, service.table("ops", name), location)
@@ -201,7 +209,7 @@ group by _ingest_seq"""
     return statements
 
 
-def _load_raw(service: Service, raw: Mapping[str, str], heads: Mapping[str, int]) -> None:
+def _load_raw(service: Service, raw: Mapping[str, str | None], heads: Mapping[str, int]) -> None:
     """Bring the tables of all rows to the heads of the pin."""
     for contract in all_contracts():
         _prepare(service, contract)

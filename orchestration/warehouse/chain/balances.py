@@ -154,6 +154,8 @@ def _money() -> Iterator[Link]:
         "where period_status = 'closed')"
     )
     columns = ", ".join(["currency_code", *_MONEY])
+    counts = ["line_count", "adjustment_count"]
+    kinds = [f"count(*) filter (where line_kind = '{kind}')" for kind in ("line", "adjustment")]
     yield Link(
         f"frozen + adjustments = restated in {spend}",
         _MONEY,
@@ -164,6 +166,16 @@ def _money() -> Iterator[Link]:
             ["currency_code"],
             _MONEY,
         ),
+    )
+    # A line that a close froze and that is not here would be billed again, as an adjustment.
+    yield Link(
+        "lines that a close froze in finance.fct_frozen_lines",
+        ("lines", "adjustments"),
+        f"select billing_period as place, {content_of(counts)} as content "
+        "from finance.fct_billing_periods "
+        "where period_status = 'closed' and line_count + adjustment_count > 0",
+        f"select billing_period as place, {content_of(kinds)} as content "
+        "from finance.fct_frozen_lines group by 1",
     )
     yield Link(
         f"sums of the parts of a bill in {spend}",

@@ -1,5 +1,6 @@
 """The project on the emulator: a first build, an increment, and what readers see meanwhile."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -242,6 +243,17 @@ def test_readers_go_back_and_what_was_taken_back_stays_so(story: Story) -> None:
     assert publish(story.settings, newest).replaced == first
     assert (story.published(), story.seen()) == (newest, after)
     assert publish(story.settings, by_itself=True).status == "nothing to do"
+
+
+def test_datasets_that_were_deleted_are_made_again(story: Story) -> None:
+    service, before = Service(story.settings), story.seen()
+    for dataset in ("raw_vault", "finance"):
+        service.drop_dataset(dataset)
+    again = build(story.settings)
+    assert (again.status, again.full_refresh) == ("built", True)
+    assert re.fullmatch(r"finance\.\w+ and \d+ more of build .* is gone", again.reason)
+    assert publish(story.settings).status == "published"
+    assert story.seen() == before
 
 
 def test_what_readers_see_is_what_the_answer_key_says(story: Story) -> None:

@@ -123,15 +123,18 @@ def test_the_chain_holds_and_a_frozen_line_that_moved_is_found(closed):
     world, _ = closed
     assert [str(failure) for failure in reconcile(world.settings).failures] == []
     with duckdb.connect(str(Store(world.settings.warehouse).published().file)) as file:
-        (link,) = (link for link in balances() if link.name.startswith("frozen + adjustments"))
-        assert file.execute(link.statement()).fetchall() == []
-        file.execute("begin")
-        file.execute(
-            "update finance.fct_frozen_lines "
-            "set media_cost_amount = media_cost_amount + 0.000000001 where rowid = 0"
-        )
-        assert len(file.execute(link.statement()).fetchall()) == 1
-        file.execute("rollback")
+        table = "finance.fct_frozen_lines"
+        more = "set media_cost_amount = media_cost_amount + 0.000000001"
+        for change, balance in (
+            (f"update {table} {more}", "frozen + adjustments"),
+            (f"delete from {table}", "lines that a close froze"),
+        ):
+            (link,) = (link for link in balances() if link.name.startswith(balance))
+            assert file.execute(link.statement()).fetchall() == []
+            file.execute("begin")
+            file.execute(f"{change} where rowid = 0")
+            assert len(file.execute(link.statement()).fetchall()) == 1
+            file.execute("rollback")
 
 
 def test_increments_around_a_close_equal_a_full_refresh(closed):

@@ -29,7 +29,7 @@ def code(monkeypatch):
     monkeypatch.setattr(dbt, "code_hash", lambda _engine: "now")
 
 
-def plan(published: Passed | None, begun: Work | None, *, pin: int = 3, **asked: bool):
+def plan(published: Passed | None, begun: Work | None, *, pin: int = 3, **asked: bool | str):
     history = History([published] if published else [], published, begun)
     planned = plan_build(LAKE, history, PINS[pin - 1], **asked)
     return planned.previous.number if planned.previous else None, planned.reason
@@ -58,6 +58,11 @@ def test_rows_of_other_code_do_not_stay():
     assert (previous, reason) == (None, "the tables hold rows of the code of build b000002-pin2")
     assert plan(passed(1, 1), work(2, 2, "other"), keep_rows=True)[0] == 1
     assert plan(passed(1, 1, "other"), work(1, 1, "other"))[0] is None
+
+
+def test_what_somebody_has_deleted_is_made_from_nothing():
+    gone = "core.fct_clicks of build b000001-pin1 is gone"
+    assert plan(passed(1, 1), work(1, 1, full_refresh=True), gone=gone) == (None, gone)
 
 
 def test_an_older_pin_is_made_from_nothing():

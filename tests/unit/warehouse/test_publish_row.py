@@ -11,7 +11,7 @@ from ingestion.lake import Lake
 from ingestion.settings import Settings
 from orchestration.warehouse import publish as publishing
 from orchestration.warehouse.publish import publish, rollback
-from orchestration.warehouse.store import Manifest, Store
+from orchestration.warehouse.store import FILE_NAME, Manifest, Store
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def add(settings: Settings, number: int) -> str:
     store = Store(settings.warehouse)
     build_id = store.next_id(number)
-    store.start()
+    (store.start() / FILE_NAME).touch()
     store.accept(Manifest(build_id, number, None, "code", True, "", "", 0, 0, rows=7))
     return build_id
 

@@ -2,12 +2,14 @@
 
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ingestion.errors import AdxError, ExitCode
-from orchestration.warehouse.store import KEEP_FAILED, Manifest, Store
+from orchestration.warehouse.build import rebuild_reason
+from orchestration.warehouse.store import FILE_NAME, KEEP_FAILED, Manifest, Store
 from orchestration.warehouse.versions import Withdrawal
 
 
@@ -17,7 +19,7 @@ def manifest(build_id: str, pin: int = 1) -> Manifest:
 
 def add(store: Store, pin: int) -> str:
     build_id = store.next_id(pin)
-    store.start()
+    (store.start() / FILE_NAME).touch()
     store.accept(manifest(build_id, pin))
     return build_id
 
@@ -48,6 +50,21 @@ def test_only_the_newest_builds_stay_and_the_current_one(store):
     assert store.tidy(3) == ids[1:3]
     assert [build.manifest.build_id for build in store.passed()] == [ids[0], *ids[3:]]
     assert store.published().manifest.build_id == ids[0]
+
+
+def test_a_published_build_whose_file_is_gone_is_none_and_its_id_is_not_given_again(store):
+    publish(store, add(store, 1))
+    newest = add(store, 2)
+    publish(store, newest)
+    store.published().file.unlink()
+    assert (store.current(), store.lost()) == (None, newest)
+    with pytest.raises(AdxError, match="files of the published build b000002-pin2 are gone"):
+        store.published()
+    shutil.rmtree(store.builds)
+    assert add(store, 2) == "b000003-pin2"
+    assert rebuild_reason(store) == "the files of build b000002-pin2 are gone"
+    publish(store, "b000003-pin2")
+    assert store.lost() is None
 
 
 def publish(store: Store, build_id: str) -> None:
@@ -116,7 +133,7 @@ def test_without_a_publish_there_is_a_sentence_and_a_remedy(store):
 def test_a_half_written_manifest_is_never_seen(store):
     build = store.read(add(store, 1))
     assert json.loads((build.folder / "build.json").read_text())["pin"] == 1
-    assert [path.name for path in build.folder.iterdir()] == ["build.json"]
+    assert [path.name for path in sorted(build.folder.iterdir())] == [FILE_NAME, "build.json"]
 
 
 def _hold(folder: Path, held: object, release: object) -> None:

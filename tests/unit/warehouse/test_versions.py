@@ -124,3 +124,10 @@ def test_what_stays_is_the_newest_and_what_readers_could_go_back_to():
     assert known.to_keep(2, build_id(4)) >= {build_id(4)}
     decided = versions(*range(1, 9), current=8, seen=range(1, 9), back=[(8, 1)])
     assert build_id(1) in decided.to_keep(2), "readers are about to go back to it"
+
+
+def test_what_readers_see_is_taken_back_also_where_it_was_before():
+    # the build that it had gone back to is gone
+    kept = versions(1, 3, current=3, seen=(1, 3), back=[(3, 2)])
+    target = kept.to_go_back_to(None)
+    assert [each.build_id for each in decide(kept, target, "wrong")] == [build_id(3)]
