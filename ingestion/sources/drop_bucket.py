@@ -37,9 +37,11 @@ from ingestion.lake.durable import sync_folder
 from ingestion.lake.storage import join
 from ingestion.settings import Settings
 from ingestion.sources.drop_queue import (
+    LONGEST_DELIVERY,
     Attempt,
     DropQueue,
     is_in_transfer,
+    name_problem,
     new_attempt,
 )
 from ingestion.sources.locks import try_lock, try_lock_folder
@@ -51,8 +53,6 @@ _COPYING: Final = ".copying-"
 _MARKER: Final = ".done"
 _ROUND_BYTES: Final = 16 * 1024**3
 """What one landing copies at most; the rest comes with the next one. The disk must hold it."""
-_LONGEST_NAME: Final = 200
-_LONGEST_DELIVERY: Final = 150
 
 
 @dataclass(frozen=True)
@@ -315,8 +315,8 @@ def _problem(folder: str, name: str) -> str:
         return "it lies deeper than a delivery"
     if is_in_transfer(name) or is_in_transfer(folder):
         return "its name says that it is on its way"
-    if len(os.fsencode(folder)) > _LONGEST_DELIVERY or len(os.fsencode(name)) > _LONGEST_NAME:
-        return "its name is too long for a file"
+    if problem := name_problem(folder, LONGEST_DELIVERY) or name_problem(name):
+        return problem
     if "\0" in folder + name:
         return "its name is none for a file"
     return ""

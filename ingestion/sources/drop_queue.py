@@ -17,6 +17,9 @@ When is a file whole? Producers promise an atomic rename or a `.done` marker (se
    look: its change time is the first look, and unlike its modification time nobody can set it.
 4. The landing looks once more after parsing: a file that changed meanwhile waits for the next run.
 
+A file whose name is too long to have markers and notes beside it, or that is not UTF-8, waits until
+somebody renames it.
+
 A folder is a delivery: its files are landed all or none. It is whole when `<delivery>.done` is
 newer than everything in it; without that marker nobody can know whether more is to come.
 
@@ -50,7 +53,9 @@ _LOADS = ".loads"
 _HELD = ".held"
 _DELIVERY = "~"
 """In the name of an attempt, what follows is the delivery that it took."""
-_LONGEST_DELIVERY = 150
+LONGEST_NAME = 200
+"""Bytes; what stands beside a file has longer names, and file systems end at 255."""
+LONGEST_DELIVERY = 150
 _POLL_SECONDS = 0.02
 
 
@@ -218,6 +223,25 @@ def is_in_transfer(name: str) -> bool:
     return _IN_TRANSFER.search(name) is not None
 
 
+def name_problem(name: str, longest: int = LONGEST_NAME) -> str:
+    """Why nothing of this name can be taken; empty if it can.
+
+    Args:
+        name: The name of a file or a delivery.
+        longest: Bytes that it may have.
+    """
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "its name is not UTF-8: rename it"
+    return f"its name is longer than {longest} bytes: rename it" if size > longest else ""
+
+
+def printable(name: str) -> str:
+    """A name as it can be shown; bytes that are not UTF-8 are escaped."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 class DropQueue:
     """The drop folder of one source.
 
@@ -238,16 +262,22 @@ class DropQueue:
         for folder in (self.incoming, self.processing, self.error):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def ready(self) -> tuple[list[str], list[str]]:
-        """Names of the files that are whole, and of those that are still being written.
+    def ready(self) -> tuple[list[str], dict[str, str]]:
+        """Names of the files that are whole; and of the others, with the reason.
 
         Waits up to `quiet_seconds` for files that have just appeared.
         """
-        pending = {
+        looks = {
             entry.name: _look(Path(entry.path))
             for entry in os.scandir(self.incoming)
             if not _IN_TRANSFER.search(entry.name) and not entry.name.endswith(_MARKER)
         }
+        problems = {
+            name: problem
+            for name, (look, _) in looks.items()
+            if look is not None and (problem := name_problem(name))
+        }
+        pending = {name: look for name, look in looks.items() if name not in problems}
         whole: list[str] = []
         deadline = time.monotonic_ns() + self._quiet_ns
         while True:
@@ -260,7 +290,7 @@ class DropQueue:
                     whole.append(name)
                     del pending[name]
             if not pending or time.monotonic_ns() > deadline:
-                return sorted(whole), sorted(pending)
+                return sorted(whole), problems | dict.fromkeys(pending, "it is still being written")
             time.sleep(_POLL_SECONDS)
 
     def in_transfer(self) -> list[str]:
@@ -288,13 +318,15 @@ class DropQueue:
 
     def _unfinished(self, folder: Path) -> str:
         """Why a delivery cannot be taken; empty if it can."""
-        if len(os.fsencode(folder.name)) > _LONGEST_DELIVERY:
-            return f"its name is longer than {_LONGEST_DELIVERY} bytes"
+        if problem := name_problem(folder.name, LONGEST_DELIVERY):
+            return problem
         changed = [folder.stat().st_ctime_ns]
         for path in folder.iterdir():
             look, changed_ns = _look(path)
             if look is None or is_in_transfer(path.name):
-                return f"{path.name} in it is no finished file"
+                return f"{printable(path.name)} in it is no finished file"
+            if problem := name_problem(path.name):
+                return f"{printable(path.name)} in it: {problem}"
             changed.append(changed_ns)
         try:
             marked = folder.with_name(folder.name + _MARKER).stat().st_ctime_ns

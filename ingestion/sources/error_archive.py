@@ -10,6 +10,7 @@ line, and the reason file carries the hash of the whole.
 
 import hashlib
 import json
+import os
 import shutil
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -228,6 +229,7 @@ class ErrorArchive:
             for file in missing:
                 _demand_free(target, file.reason.name)
             for file in found:
+                _temporary(target / file.reason.name).unlink(missing_ok=True)  # of one that died
                 if file in missing:
                     self._bring(file, target)
                 failpoint("retry.after_bring")
@@ -259,7 +261,12 @@ class ErrorArchive:
             self._drop_part(found, folder)
             raise
         sync_folder(folder)
-        folder.rename(final)
+        try:
+            folder.rename(final)
+        except OSError as error:
+            if not final.exists():
+                raise
+            raise _waiting(final) from error
 
     def _drop_part(self, found: Sequence[Archived], folder: Path) -> None:
         """Remove a part of a delivery, which is in clear; what was not sealed goes back."""
@@ -292,6 +299,7 @@ class ErrorArchive:
         elif file.reason.sha256:
             self._unseal(archived.with_name(archived.name + _SEALED), final, file.reason)
         elif archived.exists():
+            _demand_free(target, final.name)
             archived.rename(final)
 
     def _forget(self, file: Archived) -> None:
@@ -322,20 +330,18 @@ class ErrorArchive:
 
     def _unseal(self, sealed: Path, final: Path, reason: Reason) -> None:
         digest = hashlib.sha256()
-        temporary = final.with_name(f"{final.name}.part")
+        temporary = _temporary(final)
         try:
             with sealed.open(encoding="ascii") as tokens:
                 write_pieces(temporary, _opened(self._keys, tokens, digest.update))
             if digest.hexdigest() != reason.sha256:
                 raise _changed(sealed)
-            failpoint("disk.rename")
-            temporary.rename(final)
+            _give_name(temporary, final)
         except FileNotFoundError as error:
             raise _changed(sealed) from error
         except (AdxError, OSError):
             temporary.unlink(missing_ok=True)  # it is in clear
             raise
-        sync_folder(final.parent)
 
 
 def _opened(
@@ -347,13 +353,36 @@ def _opened(
         yield piece
 
 
+def _temporary(final: Path) -> Path:
+    """Where a file comes back to; a name that no landing looks at and no source gives."""
+    return final.with_name(f".{final.name}.retry")
+
+
+def _give_name(temporary: Path, final: Path) -> None:
+    """Let a file that came back have its name, unless the source has dropped another meanwhile.
+
+    By a link, because a rename would replace that one.
+    """
+    failpoint("disk.rename")
+    try:
+        os.link(temporary, final)
+    except FileExistsError:
+        raise _waiting(final) from None
+    temporary.unlink()
+    sync_folder(final.parent)
+
+
 def _demand_free(target: Path, name: str) -> None:
     if (target / name).exists():
-        raise AdxError(
-            f"A file {name} is waiting in {target} already.",
-            remedy="Land or move that one first.",
-            exit_code=ExitCode.BUSY,
-        )
+        raise _waiting(target / name)
+
+
+def _waiting(path: Path) -> AdxError:
+    return AdxError(
+        f"A file {path.name} is waiting in {path.parent} already.",
+        remedy="Land or move that one first.",
+        exit_code=ExitCode.BUSY,
+    )
 
 
 def _fetch(location: str, final: Path) -> None:
@@ -368,7 +397,12 @@ def _fetch(location: str, final: Path) -> None:
             remedy="Ask the source to send it again, and delete its reason file.",
             exit_code=ExitCode.DATA,
         )
-    objects.copy(found, final)
+    temporary = _temporary(final)
+    try:
+        objects.copy(found, temporary)
+        _give_name(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)  # also one that is not what its sender meant
 
 
 def _remove_object_of(note: Path) -> None:

@@ -26,7 +26,7 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
 from ingestion.sources.deliveries import Deliveries, Fault
-from ingestion.sources.drop_queue import Attempt, DropQueue, delivery_of
+from ingestion.sources.drop_queue import Attempt, DropQueue, delivery_of, printable
 from ingestion.sources.error_archive import ErrorArchive
 from ingestion.sources.main import run
 from ingestion.sources.origins import Origin, origins_of, set_aside, with_origins
@@ -92,9 +92,9 @@ class FileSource:
             queue = DropQueue(settings.drop, self.name, settings.drop_quiet_seconds)
             attempts = taken.enter_context(queue.abandoned())
             is_after_death = bool(attempts)
-            whole, unfinished = queue.ready()
-            deliveries, waiting = queue.deliveries()
-            waiting |= dict.fromkeys(unfinished, "it is still being written")
+            whole, waiting = queue.ready()
+            deliveries, unfinished = queue.deliveries()
+            waiting |= unfinished
             attempts = [
                 *attempts,
                 taken.enter_context(queue.take(whole)),
@@ -113,7 +113,7 @@ class FileSource:
                 is_after_death=is_after_death,
             )
         landing.report.files += [
-            FileReport(name, self._raw_table(name.rpartition("/")[2]), "waiting", reason)
+            FileReport(printable(name), self._raw_table(name.rpartition("/")[2]), "waiting", reason)
             for name, reason in waiting.items()
         ]
         return landing.finish()

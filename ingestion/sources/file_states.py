@@ -12,7 +12,7 @@ from typing import Literal
 
 from ingestion.lake.problems import storage_errors
 from ingestion.settings import Settings
-from ingestion.sources.drop_queue import Attempt, DropQueue
+from ingestion.sources.drop_queue import Attempt, DropQueue, printable
 from ingestion.sources.error_archive import error_archive
 from ingestion.sources.origins import copied, origins_of
 
@@ -68,12 +68,12 @@ def dropped_files(settings: Settings, source: str) -> list[DroppedFile]:
 
 
 def _waiting(queue: DropQueue, source: str) -> list[DroppedFile]:
-    whole, unfinished = queue.ready()
-    deliveries, waiting = queue.deliveries()
+    whole, waiting = queue.ready()
+    deliveries, unfinished = queue.deliveries()
     reasons = {
         **waiting,
+        **unfinished,
         **dict.fromkeys(queue.in_transfer(), "its name says that it is on its way"),
-        **dict.fromkeys(unfinished, "it is still being written"),
         **dict.fromkeys([*whole, *deliveries], _NEXT),
     }
     return [
@@ -159,4 +159,4 @@ def _at(
         return None
     size = sum(inside) if path.is_dir() else found.st_size
     since = datetime.fromtimestamp(found.st_ctime, UTC)
-    return DroppedFile(source, state, path.name, size, since, attempt, "", reason)
+    return DroppedFile(source, state, printable(path.name), size, since, attempt, "", reason)

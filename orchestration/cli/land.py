@@ -9,6 +9,7 @@ import typer
 from orchestration.cli.output import JsonFlag, print_json, print_table, remarks
 
 if TYPE_CHECKING:
+    from ingestion.settings import Settings
     from ingestion.sources.report import LandingReport
 
 
@@ -34,15 +35,16 @@ def land(
 ) -> None:
     """Land files, campaign tables, FX rates, organisations; nothing is landed a second time.
 
-    A part of a source that cannot be landed does not hold up the rest; it decides the exit code.
+    A source, or a part of one, that cannot be landed does not hold up the rest; the first of them
+    decides the exit code.
     """
     from ingestion.settings import load_settings
-    from orchestration.batch import BATCH_SOURCES, land_source
+    from orchestration.batch import BATCH_SOURCES
 
     settings = load_settings()
     demanded = source is not Source.ALL
     names = (source.value,) if demanded else BATCH_SOURCES
-    reports = [land_source(settings, name, demanded=demanded) for name in names]
+    reports = [_land(settings, name, demanded=demanded) for name in names]
     if as_json:
         print_json([report.as_json() for report in reports])
     else:
@@ -56,12 +58,25 @@ def land(
     exit_with_problems(reports)
 
 
+def _land(settings: "Settings", name: str, *, demanded: bool) -> "LandingReport":
+    """Land one source; what ends its landing is a problem of its report."""
+    from ingestion.errors import AdxError
+    from ingestion.sources.report import LandingReport
+    from orchestration.batch import land_source
+
+    try:
+        return land_source(settings, name, demanded=demanded)
+    except AdxError as error:
+        return LandingReport(name, problems=[error])
+
+
 def exit_with_problems(reports: "Sequence[LandingReport]") -> None:
     """Say what went wrong in landings; the first problem decides the exit code."""
     from ingestion.errors import ExitCode
 
     problems = [problem for report in reports for problem in report.problems]
-    for problem in problems:
+    # what keeps all of them from landing is said once
+    for problem in {problem.message: problem for problem in problems}.values():
         remarks().print(f"error: {problem.message}\nremedy: {problem.remedy}", markup=False)
     if problems:
         raise typer.Exit(int(problems[0].exit_code or ExitCode.FAILED))

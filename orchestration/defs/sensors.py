@@ -51,8 +51,8 @@ def file_sensor(settings: Settings, source: str) -> dg.SensorDefinition:
     )
     def files() -> dg.RunRequest | dg.SkipReason:
         queue = DropQueue(settings.drop, source, settings.drop_quiet_seconds)
-        whole, unfinished = queue.ready()
-        deliveries, waiting = queue.deliveries()
+        whole, waiting = queue.ready()
+        deliveries, unfinished = queue.deliveries()
         looks = {name: Look.at(queue.incoming / name) for name in whole}
         found: list[tuple[object, ...]] = [
             (name, look.size, look.modified_ns) for name, look in looks.items() if look is not None
@@ -62,7 +62,7 @@ def file_sensor(settings: Settings, source: str) -> dg.SensorDefinition:
         found += objects
         if not found:
             count = len(unfinished) + len(waiting) + others
-            reason = f"{count} still being written" if count else "no files"
+            reason = f"{count} waiting" if count else "no files"
             return dg.SkipReason(f"{queue.incoming}: {reason}")
         return dg.RunRequest(
             run_key=f"{source}-{_digest(found)}",

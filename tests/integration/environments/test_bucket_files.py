@@ -469,7 +469,7 @@ def test_the_sensor_sees_the_prefix(settings, bucket):
 
     assert "no files" in str(look().skip_message)
     bucket.put("hour-05/clicks-1.csv", clicks(1))
-    assert "1 still being written" in str(look().skip_message)
+    assert "1 waiting" in str(look().skip_message)
     bucket.put("hour-05.done")
     (first,) = look().run_requests
     (same,) = look().run_requests

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion.errors import AdxError, ExitCode
+from ingestion.sources.report import LandingReport
+from orchestration import batch
 from orchestration.batch import BATCH_SOURCES, file_sources
 from orchestration.cli import files
 from orchestration.cli import main as cli
@@ -82,6 +84,22 @@ def test_the_overview_names_every_command_and_the_exit_codes():
 def test_every_batch_source_can_be_landed_by_its_name():
     assert set(Source) - {Source.ALL} == set(BATCH_SOURCES)
     assert set(files.Source) == set(file_sources())
+
+
+def test_a_source_that_cannot_be_reached_holds_up_no_other(monkeypatch, capsys):
+    landed = []
+
+    def land(_settings, name, *, demanded):
+        assert not demanded
+        if name in ("campaigns", "fx"):
+            raise AdxError("It is away.", remedy="Start it.", exit_code=ExitCode.UNAVAILABLE)
+        landed.append(name)
+        return LandingReport(name)
+
+    monkeypatch.setattr(batch, "land_source", land)
+    assert run(monkeypatch, "land") == ExitCode.UNAVAILABLE
+    assert landed == ["crunchbase", "adserver", "exchange"]
+    assert capsys.readouterr().err == "error: It is away.\nremedy: Start it.\n"
 
 
 def test_the_version_is_shown(monkeypatch, capsys):

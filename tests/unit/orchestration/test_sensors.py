@@ -81,7 +81,7 @@ def test_half_written_files_wait(settings, instance):
     assert "no files" in look(sensor, instance).skip_message
     path = path.rename(path.with_suffix(""))
     with path.open("a"):  # somebody still has it open for writing
-        assert "1 still being written" in look(sensor, instance).skip_message
+        assert "1 waiting" in look(sensor, instance).skip_message
     assert look(sensor, instance).run_requests
 
 

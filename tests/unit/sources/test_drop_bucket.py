@@ -73,7 +73,7 @@ def test_a_delivery_is_whole_when_its_marker_came_last():
         ("a.csv.part", "its name says that it is on its way"),
         (".a.csv", "its name says that it is on its way"),
         ("d/e/a.csv", "it lies deeper than a delivery"),
-        ("x" * 201, "its name is too long for a file"),
+        ("x" * 201, "its name is longer than 200 bytes: rename it"),
         ("d/a\0.csv", "its name is none for a file"),
         ("../a.csv", "its name says that it is on its way"),
     ],

@@ -9,7 +9,9 @@ from threading import Thread
 
 import pytest
 
-from ingestion.sources.drop_queue import DropQueue, being_written
+from ingestion.sources.drop_queue import DropQueue, being_written, printable
+
+WRITTEN = "it is still being written"
 
 
 @pytest.fixture
@@ -26,21 +28,42 @@ def drop(queue: DropQueue, name: str, content: str = "x") -> Path:
 def test_quiet_files_are_whole(queue):
     drop(queue, "b.csv")
     drop(queue, "a.csv")
-    assert queue.ready() == (["a.csv", "b.csv"], [])
+    assert queue.ready() == (["a.csv", "b.csv"], {})
 
 
 @pytest.mark.parametrize("name", [".a.csv", "a.csv.tmp", "a.csv.part", "a.filepart", ".a.csv.Xk2"])
 def test_transfers_on_their_way_are_not_looked_at(queue, name):
     drop(queue, name)
-    assert queue.ready() == ([], [])
+    assert queue.ready() == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (b"x" * 197 + b".csv", "its name is longer than 200 bytes: rename it"),
+        (b"x" * 248 + b".csv", "its name is longer than 200 bytes: rename it"),
+        (b"\xff.csv", "its name is not UTF-8: rename it"),
+    ],
+)
+def test_a_name_that_nothing_can_stand_beside_holds_up_no_other(queue, name, problem):
+    drop(queue, "a.csv")
+    drop(queue, os.fsdecode(name))
+    folder = queue.incoming / "delivery"
+    folder.mkdir()
+    (folder / os.fsdecode(name)).write_text("x")
+    (queue.incoming / "delivery.done").touch()
+    assert queue.ready() == (["a.csv"], {os.fsdecode(name): problem})
+    shown = printable(os.fsdecode(name))
+    assert queue.deliveries() == ([], {"delivery": f"{shown} in it: {problem}"})
+    assert shown.encode()
 
 
 def test_a_file_that_is_open_for_writing_waits(queue):
     path = drop(queue, "a.csv")
     with path.open("a"):
         assert being_written(path)
-        assert queue.ready() == ([], ["a.csv"])
-    assert queue.ready() == (["a.csv"], [])
+        assert queue.ready() == ([], {"a.csv": WRITTEN})
+    assert queue.ready() == (["a.csv"], {})
 
 
 def test_a_file_that_still_grows_waits(queue):
@@ -55,7 +78,7 @@ def test_a_file_that_still_grows_waits(queue):
     writer = Thread(target=write)
     writer.start()
     try:
-        assert queue.ready() == ([], ["a.csv"])
+        assert queue.ready() == ([], {"a.csv": WRITTEN})
     finally:
         stop = True
         writer.join()
@@ -65,7 +88,7 @@ def test_a_marker_says_that_a_file_is_whole_at_once(tmp_path):
     queue = DropQueue(tmp_path, "adserver", quiet_seconds=3600)
     drop(queue, "a.csv")
     drop(queue, "a.csv.done", "")
-    assert queue.ready() == (["a.csv"], [])
+    assert queue.ready() == (["a.csv"], {})
 
 
 def test_a_marker_older_than_its_file_says_nothing(queue):
@@ -73,7 +96,7 @@ def test_a_marker_older_than_its_file_says_nothing(queue):
     os.utime(marker, (1, 1))
     path = drop(queue, "a.csv")
     with path.open("a"):
-        assert queue.ready() == ([], ["a.csv"])
+        assert queue.ready() == ([], {"a.csv": WRITTEN})
 
 
 def test_links_and_folders_are_no_files(queue, tmp_path):
@@ -81,7 +104,7 @@ def test_links_and_folders_are_no_files(queue, tmp_path):
     outside.write_text("x")
     (queue.incoming / "link.csv").symlink_to(outside)
     (queue.incoming / "folder.csv").mkdir()
-    assert queue.ready() == ([], [])
+    assert queue.ready() == ([], {})
 
 
 def test_taken_files_leave_the_drop_folder_and_come_back_to_nobody(queue):
@@ -151,7 +174,7 @@ def test_a_delivery_is_whole_when_its_marker_is_newer_than_all_in_it(queue):
     )
     drop(queue, "hour-05.done", "")
     assert queue.deliveries() == (["hour-05"], {})
-    assert queue.ready() == ([], [])
+    assert queue.ready() == ([], {})
     time.sleep(0.02)
     (folder / "b.csv").write_text("more")
     assert queue.deliveries() == ([], {"hour-05": "hour-05.done is older than its files"})

@@ -9,8 +9,9 @@ import pytest
 from ingestion.errors import AdxError, ExitCode
 from ingestion.failpoints import DiedError, failing
 from ingestion.landing import KeyStore
-from ingestion.sources import error_archive
+from ingestion.sources import error_archive, s3_objects
 from ingestion.sources.error_archive import ErrorArchive
+from ingestion.sources.s3_objects import DamagedCopyError
 
 CONTENT = b"user_id,ip\nu1,203.0.113.9\n" * 1000
 
@@ -142,6 +143,38 @@ def test_a_file_that_waits_under_the_name_is_not_overwritten(archive, tmp_path):
     (tmp_path / "clicks-1.csv").write_text("another")
     with pytest.raises(AdxError, match="waiting"):
         archive.restore("a1/clicks-1.csv", tmp_path)
+
+
+def test_a_file_that_the_source_drops_meanwhile_is_not_overwritten(archive, tmp_path, monkeypatch):
+    put(archive, tmp_path)
+    opened = error_archive._opened
+
+    def and_the_source(*arguments):
+        yield from opened(*arguments)
+        (tmp_path / "clicks-1.csv").write_text("another")
+
+    monkeypatch.setattr(error_archive, "_opened", and_the_source)
+    with pytest.raises(AdxError, match="waiting") as caught:
+        archive.restore("a1/clicks-1.csv", tmp_path)
+    assert caught.value.exit_code == ExitCode.BUSY
+    assert (tmp_path / "clicks-1.csv").read_text() == "another"
+    assert [file.place for file in archive.files()] == ["a1/clicks-1.csv"]
+    assert not list(tmp_path.glob(".*.retry"))
+
+
+def test_an_object_that_its_sender_did_not_mean_stays_out_of_the_drop_folder(tmp_path, monkeypatch):
+    class Objects:
+        def at(self, location: str) -> str:
+            return location
+
+        def copy(self, _found: str, target: Path) -> None:
+            target.write_bytes(CONTENT)
+            raise DamagedCopyError("It is another.", remedy="Send it again.", sha256="0" * 64)
+
+    monkeypatch.setattr(s3_objects, "S3Objects", Objects)
+    with pytest.raises(DamagedCopyError):
+        error_archive._fetch("s3://drop/clicks-1.csv", tmp_path / "clicks-1.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_archiving_twice_after_a_crash_gives_one_file(archive, tmp_path):
