@@ -71,7 +71,7 @@ def rows_of(outcomes: Iterable[Outcome], classes: Mapping[str, Registered]) -> l
     """A row for each class that had faults, in the order of the registry."""
     by_class: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.came:
+        if outcome.counts:
             by_class.setdefault(outcome.class_name, []).append(outcome)
     return [
         Row.of(name, known.level, by_class[name])
@@ -124,6 +124,7 @@ def report(
     classes: Mapping[str, Registered],
     *,
     demand: Demand | None = None,
+    planned: Set[str] = frozenset(),
     points: Set[str] = frozenset(),
     is_shared: bool = False,
     expected: Mapping[str, Callable[[list[Outcome]], str | None]] | None = None,
@@ -134,13 +135,15 @@ def report(
         outcomes: What became of the faults.
         classes: The classes that were asked for.
         demand: The least that must have been tried.
+        planned: Classes of which a fault must have come.
         points: Failpoints that must have been tried in process.
         is_shared: Whether others were at work on the machine; see `SHARED`.
         expected: Of each run with something taken away, what says whether it was found out.
     """
     most_seconds = MOST_SECONDS * (SHARED if is_shared else 1)
     known = list(outcomes)
-    came = [outcome for outcome in known if outcome.came and outcome.class_name in classes]
+    asked = [outcome for outcome in known if outcome.class_name in classes]
+    came = [outcome for outcome in asked if outcome.counts]
     rows = rows_of(came, classes)
     lines = [table(rows), ""]
     failures = []
@@ -175,17 +178,25 @@ def report(
     }
     events = sum(outcome.events for outcome in came)
     tried = {
-        point.partition(":")[0]
+        point
         for outcome in came
         if classes[outcome.class_name].level == "in process"
-        for point in outcome.case.partition("/")[2].split("+")
+        for point in outcome.points
     }
     if points:
         lines += [f"{len(points & tried)} of {len(points)} failpoints were tried in process", ""]
         failures += [f"FAILED {point} was not tried" for point in sorted(points - tried)]
+    tried_classes = {row.name for row in rows}
+    failures += [
+        f"FAILED {name}: none of its faults came" for name in sorted(planned - tried_classes)
+    ]
     if demand is not None:
         failures += _short(demand, faults, len(rows), events)
     lines += failures
+    missed = len(asked) - len(came)
+    alone = sum(outcome.alone for outcome in came)
+    if missed or alone:
+        lines.append(f"not counted: {missed} faults did not come, nor did {alone} second ones")
     lines.append(
         f"{faults['in process']} faults in process and {faults['real']} real ones, "
         f"{len(rows)} classes, {events:,} events; p95 of recoveries at most {most_seconds:.0f} s"

@@ -3,6 +3,7 @@
 import argparse
 import ctypes
 import fcntl
+import hashlib
 import logging
 import multiprocessing
 import os
@@ -11,9 +12,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,14 +23,17 @@ import psutil
 import structlog
 
 from ingestion.kafka import free_port, start_broker, stop_broker
-from ingestion.settings import Settings
+from ingestion.settings import PROJECT_ROOT, Settings
 from tests.chaos.inprocess.home import few_tables
 from tests.chaos.registry import ELSEWHERE, all_classes, failpoints
 from tests.chaos.report import FULL, SMOKE, report
-from tests.chaos.suite import Outcome, Run
+from tests.chaos.suite import Outcome, Run, is_planned
 from tests.chaos.teeth import TEETH, bites
 
-_OUTCOMES, _AT_WORK = "outcomes.jsonl", "at-work"
+_OUTCOMES, _AT_WORK, _CODE = "outcomes.jsonl", "at-work", "code"
+_FOLDERS = ("ingestion", "orchestration", "dbt_project", "macros", "seeds", "tests/chaos")
+_SUFFIXES = frozenset({".py", ".sql", ".yml", ".yaml", ".csv", ".json"})
+_USAGE = 2
 _PREFIX, _KAFKA = "chaos-", "kafka"
 _DIES_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux."""
@@ -138,6 +143,34 @@ def read(state: Path) -> list[Outcome]:
     return list(found.values())
 
 
+def hash_of(root: Path) -> str:
+    """Hash of the code below a folder that decides what becomes of a fault."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in _FOLDERS for path in (root / folder).rglob("*")):
+        inside = path.relative_to(root)
+        if path.suffix in _SUFFIXES and "target" not in inside.parts:
+            digest.update(f"\0{inside.as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def set_aside(kept: Path, code: str) -> str | None:
+    """Move outcomes of other code out of the way; gives the sentence that says so.
+
+    Args:
+        kept: Folder of the outcomes.
+        code: Hash of the code that runs now.
+    """
+    note, state = kept / _CODE, kept / _OUTCOMES
+    before = note.read_text(encoding="utf-8") if note.exists() else "unknown"
+    told = None
+    if state.exists() and before != code:
+        aside = state.with_name(f"outcomes.{before}.jsonl")
+        state.replace(aside)
+        told = f"The code is another one: this run begins anew, the old outcomes are in {aside}."
+    note.write_text(code, encoding="utf-8")
+    return told
+
+
 def _arguments(about: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
@@ -172,10 +205,15 @@ def main(about: str | None) -> int:
         is_named = name == name_of_class if fault else name.startswith(name_of_class)
         return is_named and asked.level in (None, level)
 
-    classes = {
+    wanted = {
         name: known for name, known in all_classes().items() if is_asked_for(name, known.level)
     }
+    plan = Run(Path(), asked.seed, asked.full, asked.every)
+    classes = {name: known for name, known in wanted.items() if is_planned(name, known, plan)}
     teeth = [name for name in TEETH if is_asked_for(name, "teeth")]
+    if not classes and not teeth:
+        sys.stderr.write(f"{_nothing(asked, wanted)}\n")
+        return _USAGE
     kept = asked.state or Path(tempfile.mkdtemp(prefix=_PREFIX))
     state = kept / _OUTCOMES
     # several classes may be one work; real ones wait for servers, so that they begin first
@@ -184,8 +222,10 @@ def main(about: str | None) -> int:
     chosen.sort(key=lambda name: classes[name].level != "real")
     is_real = any(known.level == "real" for known in classes.values())
     with _folder(kept) as folder, _broker(folder / _KAFKA, wanted=is_real) as bootstrap:
+        if told := set_aside(kept, hash_of(PROJECT_ROOT)):
+            sys.stderr.write(f"{told}\n")
         done = frozenset(o.case for o in read(state) if o.survived or o.class_name in TEETH)
-        run = Run(folder, asked.seed, asked.full, asked.every, done, bootstrap)
+        run = replace(plan, folder=folder, done=done, bootstrap=bootstrap)
         problems = _run_all([*chosen, *teeth], run, state, asked.jobs)
         outcomes = read(state)
     if not asked.state:
@@ -197,6 +237,7 @@ def main(about: str | None) -> int:
         classes,
         demand=None if is_part else demand,
         is_shared=asked.shared,
+        planned=classes.keys(),
         points=frozenset() if is_part else failpoints() - ELSEWHERE,
         expected={name: partial(bites, name) for name in teeth},
     )
@@ -204,6 +245,15 @@ def main(about: str | None) -> int:
         sys.stdout.write(f"{problem}\n")
     sys.stdout.write(f"{text}\n")
     return 0 if is_right and not problems else 1
+
+
+def _nothing(asked: argparse.Namespace, wanted: Iterable[str]) -> str:
+    """Why there is nothing to do, and what to ask for."""
+    if names := ", ".join(wanted):
+        return f"These come in the full test only, so add --full: {names}."
+    level = f" at level {asked.level}" if asked.level else ""
+    names = ", ".join([*all_classes(), *TEETH])
+    return f"No class of faults is meant by {asked.only!r}{level}. There are: {names}."
 
 
 def _run_all(chosen: list[str], run: Run, state: Path, jobs: int) -> list[str]:

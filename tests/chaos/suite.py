@@ -7,6 +7,7 @@ that stays the same from run to run, and lets them happen (`run`), one outcome a
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,6 +24,8 @@ class Outcome:
     Attributes:
         case: Id of the fault: `<class>/<what>`.
         came: Whether it happened at all; one that did not is not counted.
+        alone: Whether a second fault, while the first is recovered from, was planned and did not
+            come.
         seconds: From the new start of the platform to the end of the work that was left.
         lost: See `Difference`, as the next four.
         duplicated: See there.
@@ -37,6 +40,7 @@ class Outcome:
 
     case: str
     came: bool = True
+    alone: bool = False
     seconds: float = 0.0
     lost: int = 0
     duplicated: int = 0
@@ -52,6 +56,17 @@ class Outcome:
     def class_name(self) -> str:
         """The class of the fault."""
         return self.case.partition("/")[0]
+
+    @property
+    def points(self) -> list[str]:
+        """Failpoints that were tried, if the fault is one of them."""
+        planned = self.case.partition("/")[2].split("+")
+        return [name.partition(":")[0] for name in (planned[:1] if self.alone else planned)]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it happened, or something is wrong although it did not."""
+        return self.came or bool(self.notes)
 
     @property
     def survived(self) -> bool:
@@ -72,6 +87,19 @@ class Outcome:
     def from_json(cls, line: str) -> "Outcome":
         """Read what `to_json` gave."""
         return cls(**json.loads(line))
+
+
+class MissedError(Exception):
+    """A fault did not come: what it was meant for had ended before."""
+
+
+@contextmanager
+def noting_misses(outcome: Outcome) -> Iterator[None]:
+    """Let a fault happen, and note if it did not come."""
+    try:
+        yield
+    except MissedError:
+        outcome.came = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +152,11 @@ class Registered:
     work: ChaosClass
     plan: Callable[[Run], Sequence[str]] = no_faults
     operator: bool = False
+
+
+def is_planned(name: str, known: Registered, run: Run) -> bool:
+    """Whether a run has faults of a class."""
+    return any(case.startswith(f"{name}/") for case in known.plan(run))
 
 
 CLASSES: dict[str, Registered] = {}

@@ -66,6 +66,15 @@ class Doubles(Shelf):
         return self.books.compare({"shelf": rows})
 
 
+class Notes(Shelf):
+    """Passes one point more when it is started with one new name, not when it goes on."""
+
+    def run(self) -> None:
+        if len(self.shelved()) < len(self.books):
+            failpoint("shelf.before")
+        super().run()
+
+
 class StaysAway(Shelf):
     """Does not come back after a fault."""
 
@@ -108,6 +117,35 @@ def test_what_is_wrong_is_found_with_the_way_to_find_it_again(
 def test_a_platform_that_does_not_come_back_has_failed(tmp_path: Path) -> None:
     (outcome, *_) = outcomes(StaysAway, tmp_path)
     assert outcome.notes == ["the platform did not come back: ValueError: what is this?"]
+
+
+def double(folder: Path, then: str) -> Outcome:
+    work = InProcess("a class", Notes, smoke=4)
+    case = Case("shelf.between", 1, "die", Case(then, 1, "die"))
+    return work._one(work._new(folder, random.Random(1)), Outcome(f"a class/{case.name}#0"), case)
+
+
+def test_a_second_fault_that_does_not_come_leaves_the_first_one_alone(tmp_path: Path) -> None:
+    both = double(tmp_path / "both", "shelf.between")
+    assert (both.came, both.alone, both.points) == (True, False, ["shelf.between"] * 2)
+    first = double(tmp_path / "first", "shelf.before")
+    assert (first.came, first.alone, first.points) == (True, True, ["shelf.between"])
+    assert first.survived
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_second_fault_comes_where_a_recovery_passes(seed: int) -> None:
+    work = InProcess("a class", Shelf, smoke=4, doubles=20)
+    singles = cases_of(["a.a", "a.b", "a.a", "a.c"], ("die",))
+    run = Run(Path("nowhere"), seed=1, full=True)
+    doubled = work._doubled(singles, run, random.Random(seed))
+    assert len(doubled) == 4
+    left = {"a.a:1": {"a.a", "a.b", "a.c"}, "a.b:1": {"a.a", "a.b", "a.c"}}
+    left |= {"a.a:2": {"a.a", "a.c"}, "a.c:1": {"a.c"}}
+    for case in doubled:
+        assert case.then is not None
+        assert case.then.at == 1
+        assert case.then.point in left[f"{case.point}:{case.at}"]
 
 
 def test_faults_that_are_done_are_not_tried_again(tmp_path: Path) -> None:

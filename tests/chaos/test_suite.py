@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from tests.chaos.books import ANY, KINDS, Books, Entry
 from tests.chaos.real.streams import least_events
 from tests.chaos.registry import all_classes
 from tests.chaos.report import FULL, MOST_SECONDS, SMOKE, Demand, report
-from tests.chaos.runner import end_all_of, mend, read
-from tests.chaos.suite import Level, Outcome, Registered, Run
+from tests.chaos.runner import end_all_of, hash_of, main, mend, read, set_aside
+from tests.chaos.suite import Level, Outcome, Registered, Run, is_planned
 
 
 @pytest.mark.slow
@@ -39,6 +40,35 @@ def test_every_class_of_faults_shows_a_promise() -> None:
     cells = re.findall(r"^\| [A-Z][^|]+ \| ([^|]+) \| .*`tests/", promises, re.MULTILINE)
     named = {name for cell in cells for name in re.findall(r"\*([^*]+)\*", cell)}
     assert named == all_classes().keys()
+
+
+def test_what_shows_a_promise_in_the_full_test_only_is_marked() -> None:
+    promises = (PROJECT_ROOT / "docs" / "promises.md").read_text("utf-8")
+    run = Run(Path("nowhere"), seed=1)
+    in_full = {name for name, known in all_classes().items() if not is_planned(name, known, run)}
+    assert set(re.findall(r"\*([^*|]+)\*†", promises)) == in_full
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--only", "strem"], r"'strem'\. There are: .*stream overtaken, .*stock dlt"),
+        (
+            ["--only", "stream", "--level", "real"],
+            r"'stream' at level real\. There are: .*stream, ",
+        ),
+        (["--only", "marts: publish"], r"so add --full: marts: publish killed\."),
+    ],
+)
+def test_nothing_to_do_is_an_error(
+    arguments: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["chaos", *arguments])
+    assert main(None) == 2
+    assert re.search(told, capsys.readouterr().err)
 
 
 def planned(*, full: bool) -> Counter[Level]:
@@ -118,6 +148,7 @@ KNOWN = {
         (Outcome("helped/a", operator=1), "1 passed, 0 failed"),
         (Outcome("one/a", seconds=MOST_SECONDS + 1), "1 passed, 1 failed"),
         (Outcome("one/a", came=False), "0 passed, 0 failed"),
+        (Outcome("one/a", came=False, notes=["it did not come back"]), "0 passed, 1 failed"),
     ],
 )
 def test_the_last_line_counts_what_failed(outcome: Outcome, last: str) -> None:
@@ -142,6 +173,67 @@ def test_too_few_faults_are_a_failure() -> None:
     text, is_right = report([Outcome("one/a")], KNOWN, demand=Demand(2, 1, 2))
     assert not is_right
     assert "FAILED 1 faults in process were tried, 2 must be" in text
+
+
+def test_a_class_of_which_no_fault_came_is_a_failure() -> None:
+    found = [Outcome("one/a"), Outcome("helped/a", came=False)]
+    text, is_right = report(found, KNOWN, planned=KNOWN.keys())
+    assert not is_right
+    assert "FAILED helped: none of its faults came" in text
+    assert "not counted: 1 faults did not come, nor did 0 second ones" in text
+    _, is_right = report(found, KNOWN, planned={"one"})
+    assert is_right
+
+
+def test_the_point_of_a_second_fault_that_did_not_come_was_not_tried() -> None:
+    both = Outcome("one/a.b:1=die+a.c:1=die#0")
+    points = frozenset({"a.b", "a.c"})
+    assert report([both], KNOWN, points=points)[1]
+    text, is_right = report([replace(both, alone=True)], KNOWN, points=points)
+    assert not is_right
+    assert "FAILED a.c was not tried" in text
+    assert "FAILED a.b was not tried" not in text
+
+
+def test_outcomes_of_other_code_are_set_aside(tmp_path: Path) -> None:
+    state = tmp_path / "outcomes.jsonl"
+    assert set_aside(tmp_path, "one") is None
+    state.write_text("of one\n", encoding="utf-8")
+    assert set_aside(tmp_path, "one") is None
+    assert state.exists()
+    told = set_aside(tmp_path, "two")
+    old = tmp_path / "outcomes.one.jsonl"
+    assert told is not None
+    assert str(old) in told
+    assert old.read_text(encoding="utf-8") == "of one\n"
+    assert not state.exists()
+    assert set_aside(tmp_path, "two") is None
+
+
+def test_outcomes_of_code_that_nobody_noted_are_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "outcomes.jsonl").write_text("of what?\n", encoding="utf-8")
+    assert set_aside(tmp_path, "one") is not None
+    assert (tmp_path / "outcomes.unknown.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_other"),
+    [
+        ("ingestion/a.py", True),
+        ("dbt_project/models/a.sql", True),
+        ("ingestion/contracts/a.v1.json", True),
+        ("tests/chaos/a.py", True),
+        ("docs/a.py", False),
+        ("dbt_project/target/a.sql", False),
+        ("ingestion/a.pyc", False),
+    ],
+)
+def test_code_is_what_decides_about_faults(tmp_path: Path, changed: str, is_other: bool) -> None:
+    before = hash_of(tmp_path)
+    path = tmp_path / changed
+    path.parent.mkdir(parents=True)
+    path.write_text("x", encoding="utf-8")
+    assert (hash_of(tmp_path) != before) == is_other
 
 
 def test_an_outcome_survives_the_state_file() -> None:

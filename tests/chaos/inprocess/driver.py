@@ -235,12 +235,12 @@ class InProcess:
     def _doubled(self, singles: list[Case], run: Run, rng: random.Random) -> list[Case]:
         deaths = [case for case in singles if case.action == "die"]
         count = min(len(deaths), self.doubles * (10 if run.full else 1))
-        return [
-            Case(one.point, one.at, one.action, then)
-            for one, then in zip(
-                rng.sample(deaths, count), rng.choices(deaths, k=count), strict=True
-            )
-        ]
+        found = []
+        for place in rng.sample(range(len(deaths)), count):
+            # a recovery passes what its run had not reached, and little of what lies before
+            then = rng.choice(deaths[place:])
+            found.append(replace(deaths[place], then=replace(then, at=1)))
+        return found
 
     def _one(self, scenario: Scenario, outcome: Outcome, case: Case) -> Outcome:
         before = len(scenario.books)
@@ -252,7 +252,7 @@ class InProcess:
                 scenario.send()
                 came = self._attempt(scenario, replace(case, at=1), outcome)
             if came and case.then is not None:
-                self._attempt(scenario, case.then, outcome)
+                outcome.alone = not self._attempt(scenario, case.then, outcome)
             seen = Difference()
             scenario.between(seen)
             outcome.count(seen)

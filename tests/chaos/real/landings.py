@@ -3,6 +3,7 @@
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,27 +15,30 @@ from tests.chaos.books import Difference
 from tests.chaos.inprocess.batches import FilesScenario, RatesScenario
 from tests.chaos.inprocess.home import LakeScenario, few_tables
 from tests.chaos.real.disks import can_mount, small_disk
-from tests.chaos.real.processes import end, is_stopped, start, wait_until
-from tests.chaos.suite import Outcome, Run, chaos_class, reproduce
+from tests.chaos.real.processes import end, is_stopped, kill_at_work, start, wait_until
+from tests.chaos.suite import Outcome, Run, chaos_class, noting_misses, reproduce
 from tests.integration.environments.buckets import fresh_lake, running_s3
 
 KILLED, LOST, ZOMBIE = "landing killed", "folder of dlt lost", "zombie landing"
 FULL, BESIDE = "full disk of a landing", "landings side by side"
 IN_BUCKET = "landing to a bucket killed"
 _FILES, _RATES = "ingestion.sources.adserver", "ingestion.sources.fx"
+_ANY_TIME: Final = "any time"
+_SECONDS: Final = 0.7
+"""A landing of files is at work that long."""
 
 
 def _killed(scenario: LakeScenario, where: str, rng: random.Random) -> None:
-    fault = None if where == "any time" else f"{where}=kill"
-    process = start(["-m", _FILES], scenario.settings, fault)
-    if fault is None:
-        # it imports for two seconds and lands for one
-        time.sleep(rng.uniform(1.5, 3.5))
-        process.kill()
+    settings = scenario.settings
+    if where == _ANY_TIME:
+        kill_at_work(
+            lambda: start(["-m", _FILES], settings), settings.home, rng, _SECONDS, scenario.send
+        )
+        return
+    process = start(["-m", _FILES], settings, f"{where}=kill")
     process.wait(60)
     end(process)
-    if fault is not None:
-        assert process.returncode == -signal.SIGKILL, process.returncode
+    assert process.returncode == -signal.SIGKILL, process.returncode
 
 
 def _lost(scenario: LakeScenario, where: str, rng: random.Random) -> None:
@@ -79,11 +83,19 @@ def _full(scenario: LakeScenario, where: str, _: random.Random) -> None:
 
 
 def _beside(scenario: LakeScenario, _: str, rng: random.Random) -> None:
-    processes = [start(["-m", _FILES], scenario.settings) for _ in range(3)]
-    time.sleep(rng.uniform(2.0, 3.0))
-    processes[0].kill()
-    codes = [process.wait(90) for process in processes]
-    for code in codes[1:]:
+    settings = scenario.settings
+    others = []
+
+    def begin() -> "subprocess.Popen[bytes]":
+        first, *rest = (start(["-m", _FILES], settings) for _ in range(3))
+        others.extend(rest)
+        return first
+
+    try:
+        kill_at_work(begin, settings.home, rng, _SECONDS, scenario.send)
+    finally:
+        codes = [process.wait(90) for process in others]
+    for code in codes:
         assert code in {0, ExitCode.FAILED, ExitCode.BUSY, ExitCode.DATA}, codes
 
 
@@ -106,7 +118,7 @@ _SMOKE: Final = (
 _MORE: Final = (
     *((KILLED, point) for point in ("dlt.before_extract", "dlt.before_commit", "disk.rename:6")),
     *((KILLED, point) for point in ("drop.after_take", "drop.after_note", "drop.before_remove")),
-    *((KILLED, "any time") for _ in range(3)),
+    *((KILLED, _ANY_TIME) for _ in range(3)),
     (LOST, "dlt.after_commit"),
     (LOST, "drop.before_remove"),
     (ZOMBIE, "dlt.after_extract"),
@@ -153,7 +165,7 @@ _BUCKET_POINTS: Final = (
     "dlt.after_commit",
     "lake.before_register",
     "drop.before_remove",
-    "any time",
+    _ANY_TIME,
 )
 
 
@@ -208,7 +220,8 @@ def _one(scenario: LakeScenario, run: Run, case: str, work: Work, rng: random.Ra
     before = len(scenario.books)
     try:
         scenario.send()
-        work(scenario, where, rng)
+        with noting_misses(outcome):
+            work(scenario, where, rng)
         seen = Difference()
         scenario.between(seen)
         outcome.count(seen)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
 import time
@@ -13,8 +15,10 @@ import psutil
 
 from ingestion.failpoints import VARIABLE
 from ingestion.settings import Settings
+from tests.chaos.suite import MissedError
 
 DEADLINE_SECONDS = 120.0
+_TRIES = 3
 
 
 def environment(settings: Settings, fault: str | None = None, **more: str) -> dict[str, str]:
@@ -82,6 +86,51 @@ def family(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def is_at_work(pid: int, home: Path) -> bool:
+    """Whether a process has begun with its work: it holds a file of its home open."""
+    try:
+        held = psutil.Process(pid).open_files()
+    except psutil.Error:
+        return False  # it has ended
+    return any(Path(file.path).is_relative_to(home.resolve()) for file in held)
+
+
+def kill_at_work(
+    begin: Callable[[], subprocess.Popen[bytes]],
+    home: Path,
+    rng: random.Random,
+    seconds: float,
+    again: Callable[[], object],
+) -> None:
+    """Kill a process at any time of its work; one that has ended before is tried again, sooner.
+
+    Args:
+        begin: Starts the process.
+        home: Its home.
+        rng: Decides when.
+        seconds: How long its work usually takes.
+        again: Gives the next try something to do.
+
+    Raises:
+        MissedError: It ended before in each try.
+    """
+    for number in range(_TRIES):
+        if number:
+            again()
+        process = begin()
+        try:
+            wait_until(
+                "it is at work",
+                lambda: process.poll() is not None or is_at_work(process.pid, home),  # noqa: B023
+            )
+            time.sleep(rng.uniform(0.0, seconds / 2**number))
+        finally:
+            end(process)
+        if process.returncode == -signal.SIGKILL:
+            return
+    raise MissedError(f"it ended with {process.returncode}")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

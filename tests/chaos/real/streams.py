@@ -18,7 +18,7 @@ from ingestion.errors import ExitCode
 from ingestion.settings import Settings
 from tests.chaos.real.processes import DEADLINE_SECONDS, end, family, is_stopped, start, wait_until
 from tests.chaos.real.topics import PARTITIONS, TOPIC, EventTopic
-from tests.chaos.suite import Outcome, Run, chaos_class, reproduce
+from tests.chaos.suite import MissedError, Outcome, Run, chaos_class, noting_misses, reproduce
 
 DRIVER, JVM, WORKER = "Spark driver killed", "Spark JVM killed", "Spark worker killed"
 DELETED, DAMAGED = "checkpoint deleted", "checkpoint damaged"
@@ -152,6 +152,7 @@ def _driver(chain: Chain, where: str) -> None:
         chain.send()
         time.sleep(chain.rng.uniform(0.0, 1.2))
         chain.service.kill()
+        assert chain.service.wait() == -signal.SIGKILL, chain.service.returncode
     else:
         # points of every file come often: the second batch is far behind the second pass
         at_once = where.startswith("disk.")
@@ -247,6 +248,8 @@ def _full(chain: Chain, where: str) -> None:
     code = chain.service.wait(DEADLINE_SECONDS)
     assert code in {0, ExitCode.UNAVAILABLE}, chain.log.read_text()[-600:]
     chain.send()
+    if code == 0:
+        raise MissedError("all was landed in fewer writes")
 
 
 _WORKS: Final[dict[str, Callable[[Chain, str], None]]] = {
@@ -292,7 +295,8 @@ def _one(chain: Chain, run: Run, case: str) -> Outcome:
     )
     before = chain.sent
     try:
-        _WORKS[name](chain, rest.rpartition("#")[0])
+        with noting_misses(outcome):
+            _WORKS[name](chain, rest.rpartition("#")[0])
         heals_itself = name in (DELETED, DAMAGED)
         outcome.seconds = chain.caught_up(0 if heals_itself else 1)
         outcome.count(chain.topic.compare())

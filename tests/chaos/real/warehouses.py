@@ -26,8 +26,8 @@ from orchestration.warehouse.store import Store
 from tests.chaos.books import Difference
 from tests.chaos.inprocess.home import LakeScenario
 from tests.chaos.inprocess.warehouses import PublishScenario
-from tests.chaos.real.processes import end, start
-from tests.chaos.suite import Outcome, Run, chaos_class, reproduce
+from tests.chaos.real.processes import end, kill_at_work, start
+from tests.chaos.suite import Outcome, Run, chaos_class, noting_misses, reproduce
 from tests.integration.warehouse.conftest import (
     _ADX,
     ACTIONS,
@@ -40,6 +40,10 @@ DBT, PUBLISH, DAGSTER = "dbt killed", "publish killed", "Dagster run killed"
 ROLLBACK = "rollback killed"
 FILE_LOST, CATALOG_LOST = "warehouse lost", "catalog lost"
 READERS = "readers during publishes"
+_ANY_TIME: Final = "any time"
+_SECONDS: Final = 2.0
+"""A build is at work that long."""
+_IDLE: Final = ", and nothing is new"
 
 _DAGSTER = """
 import sys
@@ -128,10 +132,14 @@ def _killed(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _dbt(scenario: DbtScenario, where: str, rng: random.Random) -> None:
-    if where == "any time":
-        process = scenario.process(_ADX, "build", fault=None)
-        time.sleep(rng.uniform(2.0, 6.0))
-        end(process)
+    if where == _ANY_TIME:
+        kill_at_work(
+            lambda: scenario.process(_ADX, "build", fault=None),
+            scenario.settings.home,
+            rng,
+            _SECONDS,
+            scenario.send,
+        )
     else:
         _killed(scenario.process(_ADX, "build", fault=where))
 
@@ -157,10 +165,23 @@ def _dagster(scenario: DbtScenario, where: str, _: random.Random) -> None:
     _killed(scenario.process(_DAGSTER, fault=where))
 
 
+_LOSSES: Final[dict[str, Callable[[Store], Path]]] = {
+    "all of it": lambda store: store.folder,
+    "all builds": lambda store: store.builds,
+    "the published build's folder": lambda store: store.published().folder,
+    "the published file": lambda store: store.published().file,
+}
+
+
 def _file_lost(scenario: DbtScenario, where: str, _: random.Random) -> None:
-    if where == "the published file":
-        Store(scenario.settings.warehouse).published().file.unlink()
-    shutil.rmtree(scenario.settings.warehouse)
+    what = where.removesuffix(_IDLE)
+    if what != where:
+        scenario.run()
+    lost = _LOSSES[what](Store(scenario.settings.warehouse))
+    if lost.is_dir():
+        shutil.rmtree(lost)
+    else:
+        lost.unlink()
     scenario.published = []
 
 
@@ -207,7 +228,7 @@ _WORKS: Final[dict[str, Work]] = {
 }
 _SMOKE: Final = (
     (DBT, "build.after_dbt"),
-    (DBT, "any time"),
+    (DBT, _ANY_TIME),
     (PUBLISH, "publish.in_swap"),
     (ROLLBACK, "rollback.after_decision"),
     (DAGSTER, "build.after_dbt"),
@@ -217,14 +238,14 @@ _SMOKE: Final = (
 _MORE: Final = (
     *((DBT, f"build.{point}") for point in ("after_copy", "before_accept", "in_accept")),
     (DBT, "build.after_accept"),
-    *((DBT, "any time") for _ in range(3)),
+    *((DBT, _ANY_TIME) for _ in range(3)),
     (PUBLISH, "publish.before_swap"),
     (PUBLISH, "publish.after_swap"),
     (ROLLBACK, "publish.in_swap"),
     (ROLLBACK, "publish.after_swap"),
     (DAGSTER, "publish.in_swap"),
     (DAGSTER, "lake.in_swap"),
-    (FILE_LOST, "the published file"),
+    *((FILE_LOST, f"{what}{new}") for what in _LOSSES for new in ("", _IDLE)),
     (READERS, "all the time"),
 )
 
@@ -260,7 +281,8 @@ def _one(scenario: DbtScenario, run: Run, case: str, work: Work, rng: random.Ran
     scenario.operator = 0
     try:
         scenario.send()
-        work(scenario, where, rng)
+        with noting_misses(outcome):
+            work(scenario, where, rng)
         seen = Difference()
         if scenario.published:
             scenario.between(seen)

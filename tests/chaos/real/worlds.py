@@ -27,9 +27,9 @@ from orchestration.batch import BATCH_SOURCES, broken_files, land_source
 from orchestration.warehouse.build import build
 from orchestration.warehouse.publish import publish
 from tests.chaos.marts import marts_difference
-from tests.chaos.real.processes import end, start
+from tests.chaos.real.processes import end, kill_at_work, start
 from tests.chaos.real.steps import keep_sent, land_sent, upkeep
-from tests.chaos.suite import Outcome, Run, chaos_class, reproduce
+from tests.chaos.suite import Outcome, Run, chaos_class, noting_misses, reproduce
 
 STREAM, AGAIN = "marts: stream killed", "marts: sent again"
 LANDING, UPKEEP = "marts: landing killed", "marts: upkeep killed"
@@ -43,6 +43,8 @@ _EVENTS: Final = 3_000
 _BATCH: Final = 400
 """Records of a micro-batch, so that a day takes several."""
 _ANY_TIME: Final = "any time"
+_SECONDS: Final = 15.0
+"""A build of all marts is at work longer than that."""
 
 Fault = tuple[str, str]
 """A class, and where."""
@@ -179,9 +181,18 @@ def _upkeep(world: PlayedWorld, where: str) -> float:
 def _killed(world: PlayedWorld, where: str) -> float:
     world.land()
     if where == _ANY_TIME:
-        process = start(["-c", _ADX, "build"], world.settings)
-        time.sleep(world.rng.uniform(8.0, 20.0))
-        end(process)
+
+        def again() -> None:
+            world.send_again()
+            world.land()
+
+        kill_at_work(
+            lambda: start(["-c", _ADX, "build"], world.settings),
+            world.settings.home,
+            world.rng,
+            _SECONDS,
+            again,
+        )
     else:
         world.kill(["-c", _ADX, "build"], where)
     return world.build()
@@ -260,7 +271,8 @@ def _day(world: PlayedWorld, run: Run, cases: list[str]) -> list[Outcome]:
         outcomes[0].events = world.next_day() + world.send_again()
         for outcome in outcomes:
             where = outcome.case.partition("/")[2].rpartition("#")[0]
-            outcome.seconds = _WORKS[outcome.class_name](world, where)
+            with noting_misses(outcome):
+                outcome.seconds = _WORKS[outcome.class_name](world, where)
         world.finish()
         difference = marts_difference(world.settings)
     except Exception as error:  # noqa: BLE001 - the report has it
