@@ -290,6 +290,9 @@ def load_settings() -> Settings:
     settings.home = settings.home.expanduser().resolve()
     if settings.lake_url and "://" not in settings.lake_url:
         settings.lake_url = str(Path(settings.lake_url).expanduser().resolve())
+    warehouse = settings.catalog_warehouse
+    if warehouse and warehouse.startswith(("/", "./", "../", "~")):  # others are names
+        settings.catalog_warehouse = str(Path(warehouse).expanduser().resolve())
     return settings
 
 

@@ -167,21 +167,26 @@ def discard(
             exit_code=ExitCode.USAGE,
         )
     lake = _open(settings)
-    tally = Tally()
     wanted = set(ids)
     with connect(settings) as connection:
-        for contract in contracts_named(table):
-            place = _Place(lake, contract, connection, tally)
-            _Discard(place, why.strip(), wanted, reason).run()
-    missing = sorted(wanted - {record["id"] for record in tally.records})
-    if missing:
-        raise AdxError(
-            f"No open failed record has the id {missing[0]}.",
-            remedy="`adx failed list --limit 20` shows ids; those that were replayed or discarded "
-            "stay so.",
-            exit_code=ExitCode.USAGE,
-        )
-    return tally
+
+        def run(*, dry_run: bool) -> Tally:
+            tally = Tally()
+            for contract in contracts_named(table):
+                place = _Place(lake, contract, connection, tally)
+                _Discard(place, why.strip(), wanted, reason).run(dry_run=dry_run)
+            return tally
+
+        if wanted:  # one that is wrong discards none of the others
+            found = {record["id"] for record in run(dry_run=True).records}
+            if missing := sorted(wanted - found):
+                raise AdxError(
+                    f"No open failed record has the id {missing[0]}.",
+                    remedy="`adx failed list --limit 20` shows ids; those that were replayed or "
+                    "discarded stay so.",
+                    exit_code=ExitCode.USAGE,
+                )
+        return run(dry_run=False)
 
 
 @dataclass

@@ -80,7 +80,8 @@ def _check(pointer: Pointer) -> None:
     if hashlib.sha256(content).hexdigest() != pointer.metadata_sha256:
         raise AdxError(
             f"The metadata file {pointer.metadata_location} of {pointer.table} is damaged.",
-            remedy="Restore it, or delete the newest pointer of that table to go one commit back.",
+            remedy="Restore it, or delete the newest pointer of that table to go one commit back; "
+            "then land what that commit held and run `adx build --full-refresh`.",
             exit_code=ExitCode.UNAVAILABLE,
         )
 

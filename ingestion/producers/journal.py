@@ -297,9 +297,10 @@ class Reader:
             AdxError: A record that was on disk cannot be read.
         """
         asked = _READ_BYTES
-        while self._next < self._journal.end:
+        # the end first: bytes behind it are of a group that may be undone, and written over
+        while self._next < (end := self._journal.end):
             content = os.pread(self._handle, asked, self._offset)
-            found = list(islice(read_records(content, self._next), self._journal.end - self._next))
+            found = list(islice(read_records(content, self._next), end - self._next))
             if found:
                 self._offset += sum([record.size for record in found])
                 self._next += len(found)

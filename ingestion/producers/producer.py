@@ -267,6 +267,10 @@ class Producer:
         """Write what was taken, stop the threads, store the position, and free the journal.
 
         What Kafka has not acknowledged is sent by the next process.
+
+        Raises:
+            AdxError: The disk does not answer. What waits is refused; the journal is freed when the
+                process ends, since a group may still be written to it.
         """
         with self._changed:
             self._closing = True
@@ -274,6 +278,15 @@ class Producer:
         self._sending.set()
         for thread in self._threads:
             thread.join(_STOP_SECONDS)
+        if self._threads and self._threads[0].is_alive():
+            error = AdxError(
+                f"The journal of {self.topic} has not been written for {_STOP_SECONDS:.0f} s.",
+                remedy="Check its disk, then start the producer again: what was acknowledged is in "
+                "the journal.",
+                exit_code=ExitCode.UNAVAILABLE,
+            )
+            self._refuse(_Group(), error)
+            raise error
         while self.commit():
             pass
         try:

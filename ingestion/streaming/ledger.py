@@ -10,6 +10,7 @@ before the kill adds nothing, because the ledger knows its key.
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,15 @@ class BatchLedger:
         self._pending.unlink(missing_ok=True)
 
     def _settle(self) -> None:
-        """Note the intended batch if the lake holds its offsets, and forget the intent."""
+        """Note the intended batch if the lake holds its offsets, and forget the intent.
+
+        A power cut may leave an intent without its content: then nothing is noted of that batch.
+        """
         if self._intent.exists():
-            intent = json.loads(self._intent.read_text(encoding="utf-8"))
-            if self._is_in(intent["topic_id"], intent["end"]):
-                self._note(intent["row"])
+            with suppress(ValueError):
+                intent = json.loads(self._intent.read_text(encoding="utf-8"))
+                if self._is_in(intent["topic_id"], intent["end"]):
+                    self._note(intent["row"])
             self._intent.unlink()
 
     def _note(self, row: Mapping[str, Any]) -> None:

@@ -89,7 +89,8 @@ class Plan:
 
     def is_done_by(self, newest: Manifest) -> bool:
         """Whether the newest build already is what this one would be."""
-        return (newest.pin, newest.code) == (self.pin.number, self.code)
+        is_same = (newest.pin, newest.code) == (self.pin.number, self.code)
+        return is_same and not logged_after(self.pin, newest)
 
     def arguments(self, code: ParsedProject, selection: str | None) -> list[str]:
         """Arguments of the dbt command that builds the models and runs the tests.
@@ -431,7 +432,19 @@ def plan_build(
     if reason or current is None:
         return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, current.manifest.pin)
+    if reason := logged_after(previous, current.manifest):
+        return Plan(pin, None, None, code, hashes, reason)
     return Plan(pin, previous, current, code, hashes, what_is_new(previous, dates), dates)
+
+
+def logged_after(pin: Pin, build: Manifest) -> str:
+    """Why a build does not hold the pin of its number; empty if it does.
+
+    A lake that was restored from a backup gives the numbers of its lost pins again.
+    """
+    if pin.pinned_at <= datetime.fromisoformat(build.finished_at):
+        return ""
+    return f"pin {pin.number} was logged after build {build.build_id}: the lake was restored"
 
 
 def what_is_new(previous: Pin, dates: DateRange | None) -> str:

@@ -15,6 +15,7 @@ from pyiceberg.catalog import Catalog
 from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.catalog import open_catalog
 from ingestion.lake.catalog_problems import lake_errors
+from ingestion.lake.pins import OPS
 from ingestion.lake.pointers import Pointer, newest_pointers, pointer_of, write_pointer
 from ingestion.lake.recovery import register_tables
 from ingestion.lake.storage import join, storage_of
@@ -58,7 +59,11 @@ def back_up(
         folder: Where to; a folder or `s3://<bucket>/<prefix>`.
         taken_at: The time that the file is named by.
     """
-    found = tuple(pointer_of(table.load(catalog)) for table in tables)
+    # A pin, or a note about rows, must not be in it without the rows: the raw tables come last.
+    listed = list(tables)
+    first = sorted(listed, key=lambda table: not table.full_name.startswith(f"{OPS}."))
+    loaded = {table.full_name: pointer_of(table.load(catalog)) for table in first}
+    found = tuple(loaded[table.full_name] for table in listed)
     newest = newest_backup(folder)
     if newest is not None and newest.tables == found:
         return newest

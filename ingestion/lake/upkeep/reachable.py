@@ -13,7 +13,7 @@ Four kinds of readers hold a table at a state, each by a file that names all oth
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pyiceberg.io import FileIO
@@ -70,8 +70,9 @@ class Kept:
 
 
 def plain(location: str) -> str:
-    """A location as listings have it."""
-    return location.removeprefix("file://")
+    """A location as listings have it: of a file, without `//`, `/./` or `./` at its beginning."""
+    path = location.removeprefix("file://")
+    return path if "://" in path else str(Path(path))
 
 
 def reachable(

@@ -42,6 +42,7 @@ from orchestration.warehouse.build import (
     Result,
     changed_code,
     ledger_row,
+    logged_after,
     new_rows,
     nothing_new,
     what_is_new,
@@ -279,6 +280,8 @@ def plan_build(
     if reason:
         return Plan(pin, None, None, code, hashes, reason)
     previous = find_pin(lake, manifest.pin)
+    if reason := logged_after(previous, manifest):
+        return Plan(pin, None, None, code, hashes, reason)
     return Plan(pin, previous, None, code, hashes, what_is_new(previous, dates), dates)
 
 

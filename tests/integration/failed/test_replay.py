@@ -324,6 +324,9 @@ def test_discarding_needs_a_reason_and_is_recorded_for_good(settings):
     with pytest.raises(AdxError, match="No open failed record has the id 0000"):
         discard(settings, "of no use", ids=["0000"])
     (record,) = failed.records(settings, table=None, reason="parse", limit=9)
+    with pytest.raises(AdxError, match="No open failed record has the id 0000"):
+        discard(settings, "of no use", ids=["0000", record["id"]])
+    assert states(settings)["discarded"] == 0
     tally = failed.discard_failed(settings, "of no use", ids=[record["id"]])
     assert tally.discarded == 1
     shown = failed.show(settings, record["id"])

@@ -1,5 +1,6 @@
 """Upkeep: rows, claims and readers stay as they are, whatever is compacted, forgotten, removed."""
 
+import json
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.table import Table
 
 from ingestion.contracts import Contract
 from ingestion.errors import AdxError, ExitCode
@@ -25,10 +27,13 @@ from ingestion.lake import (
     raw_tables,
     write_data_files,
 )
+from ingestion.lake.claims import SEQ
 from ingestion.lake.columns import personal_columns
 from ingestion.lake.duckdb import connect
-from ingestion.lake.pointers import pointers
+from ingestion.lake.pins import LAST_PIN
+from ingestion.lake.pointers import Pointer, pointers
 from ingestion.lake.recovery import recover_catalog
+from ingestion.lake.storage import storage_of
 from ingestion.lake.upkeep import backup, compaction
 from ingestion.lake.upkeep.compaction import COMPACTION, Compaction
 from ingestion.settings import Settings
@@ -697,6 +702,32 @@ def test_a_restored_catalog_is_never_behind_the_pointers(
     restored = Lake.open(settings)
     restored.ensure_tables()
     assert restored.head(events) == before
+
+
+def test_a_backup_has_no_note_without_the_rows_that_it_tells_of(
+    lake: Lake, events: Contract, pin: Pin, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointer_of = backup.pointer_of
+
+    def and_another(table: Table) -> Pointer:
+        """Something is landed and pinned while the backup is taken, behind each table."""
+        pointer = pointer_of(table)
+        land(lake, events, write, 1)
+        lake.pin()
+        return pointer
+
+    monkeypatch.setattr(backup, "pointer_of", and_another)
+    taken = {pointer.table: pointer for pointer in lake.upkeep.back_up().tables}
+    monkeypatch.undo()
+    last = Pin.from_json(lake_property(taken["ops.pins"], LAST_PIN))
+    head = int(lake_property(taken["raw_ad_events.events"], SEQ))
+    assert head >= last.tables["ad_events.events"].to_seq
+
+
+def lake_property(pointer: Pointer, name: str) -> str:
+    """A property of a table in the state that a pointer names."""
+    metadata = json.loads(storage_of(pointer.metadata_location).read(pointer.metadata_location))
+    return str(metadata["properties"][name])
 
 
 def test_a_backup_of_what_has_not_changed_is_not_written_again(

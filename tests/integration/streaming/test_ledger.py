@@ -72,6 +72,18 @@ def test_a_batch_that_was_killed_behind_its_commit_leaves_its_row(
     assert "committed" in recorded(lake)
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 100, b'{"topic_id": "id'])
+def test_an_intent_that_a_power_cut_has_left_without_content_holds_up_nothing(
+    lake: Lake, ledger: Callable[[], BatchLedger], tmp_path: Path, left: bytes
+) -> None:
+    ledger().intend(row("cut"), CLAIM)
+    (intent,) = tmp_path.rglob("*.intent")
+    intent.write_bytes(left)
+    ledger().recover()
+    assert not intent.exists()
+    assert "cut" not in recorded(lake)
+
+
 @pytest.mark.parametrize("half", ['{"run_id": "half", "read', '{"run_id": "half", "details": "{}'])
 def test_a_half_written_line_is_no_row_and_spoils_no_other(
     half: str, lake: Lake, ledger: Callable[[], BatchLedger], tmp_path: Path

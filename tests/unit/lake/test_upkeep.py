@@ -68,7 +68,9 @@ def test_the_order_of_rows_does_not_change_their_checksum_and_a_value_does() -> 
 
 def test_what_is_kept_are_the_files_of_pins_and_all_further_ones() -> None:
     raw = PinnedTable("file:///lake/1.metadata.json", 7, 0, 1)
-    own = PinnedTable("/lake/2.metadata.json", None, 0, 0)
-    kept = Kept((Pin(1, NOON, {"a.b": raw}, {"c": own}),), frozenset({"/lake/3.metadata.json"}))
+    own = PinnedTable("/lake//./2.metadata.json", None, 0, 0)
+    absent = PinnedTable(None, None, 0, 0)
+    pin = Pin(1, NOON, {"a.b": raw, "a.c": absent}, {"c": own})
+    kept = Kept((pin,), frozenset({"/lake/3.metadata.json"}))
     assert kept.locations() == {f"/lake/{number}.metadata.json" for number in (1, 2, 3)}
     assert kept.snapshots() == {7}

@@ -3,6 +3,7 @@
 import binascii
 import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -323,3 +324,30 @@ def test_what_is_appended_while_a_reader_looks_for_its_place_is_no_damage(
 
     monkeypatch.setattr("ingestion.producers.journal.read_records", overtaken)
     assert stored(journal, 3) == events(3, 2)
+
+
+def test_a_reader_believes_no_bytes_of_a_group_that_is_undone_while_it_reads(
+    reopen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = CrashingDisk()
+    journal = reopen(disk=disk)
+    journal.append(events(0, 1), 1)
+    reader = journal.read(0)
+    read = os.pread
+
+    def meanwhile(handle: int, size: int, offset: int) -> bytes:
+        """The group is on disk when it is read, then refused, and another gets its number."""
+        monkeypatch.setattr(os, "pread", read)
+        disk.room = len(pack(1, 1, 2, b"key", b"refused")) + 5
+        with pytest.raises(OSError, match="No space"):
+            journal.append([(b"key", b"refused"), (b"key", b"too long")], 2)
+        seen = first + pack(1, 1, 2, b"key", b"refused")
+        disk.room = None
+        journal.append([(b"key", b"taken")], 3)
+        return seen
+
+    first = read(reader._handle, 1 << 16, 0)
+    monkeypatch.setattr(os, "pread", meanwhile)
+    found = reader.records() + reader.records()
+    reader.close()
+    assert [record.value for record in found] == [b'{"n":0}', b"taken"]

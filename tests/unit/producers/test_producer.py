@@ -15,9 +15,12 @@ from ingestion.contracts import contract_for_topic
 from ingestion.errors import AdxError, ExitCode
 from ingestion.landing.strict import judge_json
 from ingestion.landing.verdict import Failure
+from ingestion.producers import producer as producing
 from ingestion.producers.events import EventRefusedError
+from ingestion.producers.journal import segment_files
 from ingestion.producers.lines import produce_lines
 from ingestion.producers.producer import BackPressureError, Producer, open_producer
+from ingestion.producers.records import Record, read_records
 from tests.unit.producers.stand_ins import (
     Broker,
     CrashingDisk,
@@ -49,6 +52,16 @@ def make(tmp_path: Path, broker: Broker) -> Iterator[Make]:
             return producer
 
         yield start
+
+
+def producer_records(home: Path) -> list[Record]:
+    """What the one journal below a home holds."""
+    (folder,) = {path.parent for path in home.rglob("*.log")}
+    return [
+        record
+        for first, path in segment_files(folder)
+        for record in read_records(path.read_bytes(), first)
+    ]
 
 
 def test_an_event_gets_its_envelope_and_keeps_its_text(make: Make, broker: Broker) -> None:
@@ -213,6 +226,37 @@ def test_a_disk_that_does_not_confirm_stops_the_producer(make: Make, broker: Bro
         assert not isinstance(caught.value, BackPressureError)
     assert producer.failed
     disk.broken = False
+
+
+def test_a_producer_that_is_closed_while_its_disk_stalls_writes_over_nothing(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stalls(CrashingDisk):
+        stalled = threading.Event()
+        goes_on = threading.Event()
+
+        def sync(self, handle: int) -> None:
+            self.stalled.set()
+            assert self.goes_on.wait(10)
+            super().sync(handle)
+
+    monkeypatch.setattr(producing, "_STOP_SECONDS", 0.1)
+    disk = Stalls()
+    producer = Producer(settings_of(tmp_path), "user-events", connect=broker.connect, disk=disk)
+    producer.start()
+    first = producer.submit(producer.check([user_event(0)]))
+    assert disk.stalled.wait(10)
+    second = producer.submit(producer.check([user_event(1)]))
+    with pytest.raises(AdxError, match="has not been written") as caught:
+        producer.close()
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE
+    with pytest.raises(AdxError, match="has not been written"):
+        second.result(10)
+    disk.goes_on.set()
+    assert first.result(10).first_seq == 0
+    producer.close()
+    (record,) = producer_records(tmp_path)
+    assert b"view 0" in record.value
 
 
 def test_callers_share_an_fsync(make: Make) -> None:

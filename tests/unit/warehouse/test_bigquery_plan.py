@@ -1,5 +1,6 @@
 """Which build comes next on BigQuery, where tables are built in place."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -12,12 +13,13 @@ from orchestration.warehouse.bigquery.builds import History, Passed, Work
 from orchestration.warehouse.store import Manifest
 
 PINS = [Pin(number, datetime(2026, 3, 1, tzinfo=UTC), {}) for number in (1, 2, 3)]
+BUILT = "2026-03-02T00:00:00+00:00"
 LAKE = SimpleNamespace(pins=lambda: PINS)
 
 
 def passed(number: int, pin: int, code: str = "now") -> Passed:
     build_id = f"b{number:06d}-pin{pin}"
-    return Passed(Manifest(build_id, pin, None, code, True, "", "", 1, 1, 1), {})
+    return Passed(Manifest(build_id, pin, None, code, True, "", BUILT, 1, 1, 1), {})
 
 
 def work(number: int, pin: int, code: str = "now", *, full_refresh: bool = False) -> Work:
@@ -58,6 +60,18 @@ def test_rows_of_other_code_do_not_stay():
     assert (previous, reason) == (None, "the tables hold rows of the code of build b000002-pin2")
     assert plan(passed(1, 1), work(2, 2, "other"), keep_rows=True)[0] == 1
     assert plan(passed(1, 1, "other"), work(1, 1, "other"))[0] is None
+
+
+def test_a_lake_that_gives_numbers_of_pins_again_is_built_from_nothing(monkeypatch):
+    later = datetime(2026, 3, 3, tzinfo=UTC)
+    monkeypatch.setattr(LAKE, "pins", lambda: [PINS[0], replace(PINS[1], pinned_at=later)])
+    previous, reason = plan(passed(1, 2), work(1, 2))
+    assert previous is None
+    assert reason == "pin 2 was logged after build b000001-pin2: the lake was restored"
+    planned = plan_build(LAKE, History(), LAKE.pins()[1])
+    assert not planned.is_done_by(passed(1, 2, planned.code).manifest)
+    planned = plan_build(LAKE, History(), PINS[1])
+    assert planned.is_done_by(passed(1, 2, planned.code).manifest)
 
 
 def test_what_somebody_has_deleted_is_made_from_nothing():
