@@ -4,6 +4,7 @@ Its folder holds its data, its log and its pid file. The pid file also holds the
 process, so that a pid that the system has given to somebody else meanwhile is never signalled.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -11,10 +12,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +26,8 @@ from ingestion.errors import AdxError, ExitCode
 from ingestion.lake.problems import storage_errors
 
 HOST: Final = "127.0.0.1"
+_PORTS: Final = range(20_000, 32_768)
+"""Where `free_ports` looks: above the ports that settings have by default, below the system's."""
 _LOG_BYTES: Final = 10 * 1024 * 1024
 _START_TIME_TOLERANCE: Final = 2.0
 """Seconds by which the reported start time of one process may differ when the clock is set."""
@@ -267,10 +271,27 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> list[int]:
-    """So many different ports on loopback that nobody listens on."""
+def free_ports(count: int, *, beside: Collection[int] = ()) -> list[int]:
+    """So many different ports on loopback that nobody listens on, chosen at random.
+
+    They lie below those that the system hands out by itself (32768 and up on Linux, 49152 and up
+    elsewhere): one of those may become the near end of any connection before its server is up.
+
+    Args:
+        count: How many.
+        beside: Ports that are spoken for, though nobody listens on them yet.
+    """
     with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+        found: list[int] = []
+        while len(found) < count:
+            port = SystemRandom().choice(_PORTS)
+            if port in beside:
+                continue
+            try:
+                stack.enter_context(socket.socket()).bind((HOST, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                found.append(port)
+        return found

@@ -114,7 +114,9 @@ _OPTIONS = (
 def _launch(settings: Settings, server: Server, port: int, base: list[str]) -> psutil.Process:
     demand_free(port, "ADX_KAFKA_BOOTSTRAP")
     properties = _properties(settings)
-    properties.write_text(_server_properties(port, _controller_port(properties)), encoding="utf-8")
+    properties.write_text(
+        _server_properties(port, _controller_port(properties, port)), encoding="utf-8"
+    )
     _format(settings, server, base)
     return server.launch([*base, "kafka.Kafka", str(properties)], {})
 
@@ -168,13 +170,18 @@ def _server_properties(port: int, controller_port: int) -> str:
     return "\n".join(["# written by `adx kafka start` at each start", *lines, ""])
 
 
-def _controller_port(properties: Path) -> int:
-    """The controller's port of the last start, or another one if that is taken now."""
+def _controller_port(properties: Path, port: int) -> int:
+    """The controller's port of the last start, or another one if that is taken now.
+
+    Args:
+        properties: What the last start wrote, if there was one.
+        port: The broker's own.
+    """
     if properties.exists():
         match = re.search(r"CONTROLLER://[^:]+:(\d+)", properties.read_text(encoding="utf-8"))
-        if match and is_free(int(match[1])):
+        if match and int(match[1]) != port and is_free(int(match[1])):
             return int(match[1])
-    return free_port()
+    return free_ports(1, beside={port})[0]
 
 
 def _can_produce(settings: Settings) -> bool:

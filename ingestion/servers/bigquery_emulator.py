@@ -56,7 +56,7 @@ def _command(settings: Settings, port: int) -> list[str]:
         str(_python()),
         str(_LAUNCHER),
         f"--rest-port={port}",
-        f"--grpc-port={free_ports(1)[0]}",
+        f"--grpc-port={free_ports(1, beside={port})[0]}",
         f"--data-dir={settings.bigquery_emulator / 'data'}",
         f"--project={settings.bigquery_project}",
         "--log-level=warning",

@@ -82,7 +82,9 @@ def _server(settings: Settings) -> Server:
 
 def _command(settings: Settings, port: int) -> list[str]:
     catalog = _catalog_port(settings)
-    inner = dict(zip(_INNER_PORTS, free_ports(len(_INNER_PORTS)), strict=True))
+    spoken_for = {port, catalog} if catalog else {port}
+    # a server for files alone still opens its catalog somewhere
+    some_port, *inner = free_ports(1 + len(_INNER_PORTS), beside=spoken_for)
     (settings.s3 / "data").mkdir(exist_ok=True)
     options = {
         "dir": settings.s3 / "data",
@@ -92,9 +94,8 @@ def _command(settings: Settings, port: int) -> list[str]:
         "webdav": "false",
         "master.volumeSizeLimitMB": _VOLUME_MEGABYTES,
         "s3.port": port,
-        **inner,
-        # a server for files alone still opens its catalog somewhere
-        "s3.port.iceberg": catalog or free_ports(1)[0],
+        "s3.port.iceberg": catalog or some_port,
+        **dict(zip(_INNER_PORTS, inner, strict=True)),
     }
     return [str(_program()), "mini", *(f"-{name}={value}" for name, value in options.items())]
 

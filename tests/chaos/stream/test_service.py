@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import signal
@@ -57,16 +58,21 @@ FILES = {
 """What Spark and the stream write in the folder of a query, with numbers as N."""
 
 
+IN_THE_MAKING = (".tmp", ".tmp.crc")
+"""Ends of the names under which Spark writes a file and its checksum, before it renames both."""
+
+
 def newest_files(settings: Settings) -> dict[str, Path]:
     """The newest file of each kind that a running query has."""
     folder = settings.checkpoints / "user-events"
-    files = [path for path in folder.glob("*/**/*") if path.is_file()]
+    # os.walk, unlike glob, goes on where a query that begins anew removes a folder meanwhile
+    files = [Path(at, name) for at, _, names in os.walk(folder) for name in names]
     files.sort(key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)])
     names = [str(Path(*path.relative_to(folder).parts[1:])) for path in files]
     return {
         re.sub(r"\d+", "N", name): path
         for name, path in zip(names, files, strict=True)
-        if not name.endswith(".tmp")
+        if not name.endswith(IN_THE_MAKING)
     }
 
 
@@ -83,24 +89,24 @@ def test_any_file_of_a_checkpoint_may_be_damaged_in_any_way_while_the_stream_run
         sent += 4
         wait_for("what was sent", lambda: lake.head(contract).rows == sent)
 
-    def is_whole() -> bool:
-        return newest_files(topic.settings).keys() >= FILES
+    def whole() -> dict[str, Path] | None:
+        files = newest_files(topic.settings)
+        return files if files.keys() >= FILES else None
 
     with run_service(topic.settings) as service:
         send_and_wait()
         for name in sorted(FILES):
             for damage in DAMAGES.values():
-                wait_for("what Spark notes behind a batch", is_whole)
+                files = wait_for("what Spark notes behind a batch", whole)
                 with suppress(FileNotFoundError):  # the query has moved on to the next file
-                    damage(newest_files(topic.settings)[name])
+                    damage(files[name])
                 send_and_wait()
                 assert service.error is None
                 if name not in newest_files(topic.settings):
                     # this damage does not hurt a query that runs: the next one begins anew
                     shutil.rmtree(topic.settings.checkpoints / "user-events", ignore_errors=True)
                     send_and_wait()
-        wait_for("what Spark notes behind a batch", is_whole)
-        others = newest_files(topic.settings).keys() - FILES
+        others = wait_for("what Spark notes behind a batch", whole).keys() - FILES
         assert others == set(), "a kind of file that nobody damages"
     assert service.error is None
     assert topic.landed() == topic.sent()
@@ -115,7 +121,9 @@ def test_a_checkpoint_that_was_damaged_between_runs_is_never_looked_at(
         topic.send(2)
         topic.wait_until_landed()
         wait_for("all files", lambda: newest_files(topic.settings).keys() >= FILES)
-        shutil.copytree(folder, tmp_path / "left")
+        # what is still being made may be gone before it is copied
+        in_the_making = shutil.ignore_patterns(*(f"*{end}" for end in IN_THE_MAKING))
+        shutil.copytree(folder, tmp_path / "left", ignore=in_the_making)
     for damage in DAMAGES.values():
         shutil.copytree(tmp_path / "left", folder)
         files = [path for path in folder.glob("*/**/*") if path.is_file()]

@@ -2,13 +2,14 @@
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ingestion.local_server import Server
+from ingestion.local_server import HOST, Server, free_ports
 
 
 @pytest.fixture
@@ -55,3 +56,18 @@ def test_a_process_with_other_arguments_or_another_start_is_not_the_server(
     assert server.process() is None
     (tmp_path / "server.pid").write_text(kept, encoding="utf-8")
     assert server.process() == psutil.Process(found.pid)
+
+
+def test_no_connection_is_given_a_port_that_is_meant_for_a_server() -> None:
+    """Linux takes those of connections from 32768 on, and from 49152 on is what IANA means."""
+    assert max(free_ports(50)) < 32768
+
+
+def test_free_ports_are_nobodys_and_each_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        first = taken.getsockname()[1]
+        monkeypatch.setattr("ingestion.local_server._PORTS", range(first, first + 12))
+        found = free_ports(5, beside={first + 1, first + 2})
+    assert len(set(found)) == 5
+    assert not {first, first + 1, first + 2} & set(found)
