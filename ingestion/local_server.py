@@ -75,7 +75,7 @@ class Server:
         *,
         stem: str = "server",
         mark: str = "",
-        start_seconds: float = 60.0,
+        start_seconds: float = 120.0,
         stop_seconds: float = 30.0,
         remedy: str = "",
     ) -> None:

@@ -161,7 +161,7 @@ def send() -> Callable[..., None]:
                 headers=headers[index] if headers else None,
                 on_delivery=delivered,
             )
-        producer.flush(30)
+        assert producer.flush(120) == 0, "records that the broker has not taken"
         assert not problems, problems
 
     return produce

@@ -22,7 +22,8 @@ def emulated(settings: Settings) -> Settings:
             "bigquery_project": "emulated",
             "bigquery_endpoint": f"http://{HOST}:{free_ports(1)[0]}",
             "bigquery_job_retries": 0,
-            "bigquery_job_seconds": 300,
+            "bigquery_request_seconds": 900,  # the emulator answers when a statement is done
+            "bigquery_job_seconds": 900,
             "bigquery_threads": 4,
         }
     )

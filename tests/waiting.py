@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 180.0) -> Found:
+def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 600.0) -> Found:
     """Look until there is something (anything but nothing, false or empty); gives it.
 
     Args:

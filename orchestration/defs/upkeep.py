@@ -59,13 +59,8 @@ def upkeep_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         store = Store(settings.warehouse)
         with retried(settings, context), store.lock("upkeep"):
             removed = store.tidy(settings.kept_builds)
-        return dg.MaterializeResult(
-            metadata={
-                "removed": len(removed),
-                "kept": len(store.passed()),
-                "bytes": _bytes(settings.warehouse),
-            }
-        )
+            kept, size = len(store.passed()), _bytes(settings.warehouse)
+        return dg.MaterializeResult(metadata={"removed": len(removed), "kept": kept, "bytes": size})
 
     return [lake_size, old_builds]
 

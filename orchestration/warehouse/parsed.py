@@ -99,12 +99,20 @@ class Code:
 def add_code(digest: Any, *folders: Path) -> None:
     """Add the paths and the bytes of all code below some folders to a hash."""
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(_code_below(folder)):
             inside = path.relative_to(folder)
-            if path.suffix not in _CODE_SUFFIXES or _NOT_CODE.intersection(inside.parts):
-                continue
             digest.update(f"\0{folder.name}/{inside.as_posix()}\0".encode())
             digest.update(path.read_bytes())
+
+
+def _code_below(folder: Path) -> Iterator[Path]:
+    """Never looks into what is not code: other processes write and remove there meanwhile."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = (name for name in folders if name not in _NOT_CODE)
+        for name in names:
+            path = Path(place, name)
+            if path.suffix in _CODE_SUFFIXES:
+                yield path
 
 
 def parsed_project(

@@ -38,7 +38,7 @@ def make(tmp_path: Any, service: Misbehaving) -> Callable[..., Settings]:
             "warehouse_engine": "bigquery",
             "bigquery_project": "no-such-project",
             "bigquery_endpoint": service.url,
-            "bigquery_request_seconds": 2,
+            "bigquery_request_seconds": 10,
             "bigquery_job_seconds": 5,
             "home": tmp_path,
         }
@@ -110,7 +110,7 @@ def test_a_service_that_fails_is_left_in_time(make: Any, service: Misbehaving) -
     service.fails["/datasets"] = Answer(500, "internalError", "An internal error occurred")
     started = time.monotonic()
     expect(make(), "BigQuery at http.* fails", "run the command again", ExitCode.UNAVAILABLE)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 120
     assert service.failed > 1, "it was tried again first"
 
 
@@ -128,7 +128,7 @@ def test_a_statement_that_fails_is_left_in_time(make: Any, service: Misbehaving)
     started = time.monotonic()
     with pytest.raises(AdxError, match="fails"):
         Service(make()).run("select 1")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 120
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def adx(
         "CATALOG_TYPE": "sqlite",
         "BIGQUERY_PROJECT": "no-such-project",
         "BIGQUERY_ENDPOINT": service.url,
-        "BIGQUERY_REQUEST_SECONDS": "2",
+        "BIGQUERY_REQUEST_SECONDS": "60",
         "BIGQUERY_JOB_RETRIES": "0",
     }.items():
         monkeypatch.setenv(f"ADX_{name}", value)

@@ -36,7 +36,7 @@ class Cluster:
             "spark.executor.memory": "512m",
             "spark.executor.extraJavaOptions": _FRUGAL,
             "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-            "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
+            "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
             "spark.eventLog.enabled": "true",
             "spark.eventLog.dir": self.events.as_uri(),
             "spark.eventLog.compress": "false",
@@ -77,7 +77,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     servers: list[Server] = []
 
     def launch(name: str, page: int, *arguments: str) -> None:
-        server = Server(folder / name, f"Spark's {name}")
+        server = Server(folder / name, f"Spark's {name}", start_seconds=300.0)
         servers.append(server)
         with server.lock():
             common = ["--host", HOST, "--webui-port", str(page)]

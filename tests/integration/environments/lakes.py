@@ -18,7 +18,7 @@ from ingestion.lake import Lake, StalePlan, StreamClaim, write_data_files
 from ingestion.settings import PROJECT_ROOT, Settings
 
 BATCHES, SIZE = 8, 5
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 600
 
 
 def contracts() -> tuple[Contract, ...]:

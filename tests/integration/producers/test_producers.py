@@ -171,7 +171,7 @@ def test_the_collector_takes_events_over_http(settings: Settings) -> None:
         [ADX, "produce", "collect", "--port", str(port)], env=environment(settings)
     ) as process:
         try:
-            wait_for("the collector", lambda: _status(f"{address}/health") == 200, 60)
+            wait_for("the collector", lambda: _status(f"{address}/health") == 200)
             events = [{"timestamp": "2023-10-23T12:34:56Z", "event_name": "view"}] * 3
             assert _status(f"{address}/v1/events/user-events", orjson.dumps(events)) == 202
             assert _status(f"{address}/v1/events/user-events", b"[]") == 400

@@ -92,7 +92,7 @@ class World:
             env={**os.environ, "ADX_HOME": str(self.settings.home), **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

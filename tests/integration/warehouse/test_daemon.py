@@ -125,6 +125,8 @@ class Dagster:
                 **{name: value for name, value in os.environ.items() if name[:4] != "ADX_"},
                 "ADX_HOME": str(settings.home),
                 "DAGSTER_HOME": str(home),
+                # one that was stopped for a while must not end itself when it goes on
+                "DAGSTER_GRPC_PROXY_HEARTBEAT_TTL_SECONDS": "3600",
                 "PYTHONPATH": f"{folder}{os.pathsep}{PROJECT_ROOT}",
             },
             stdout=self._log,
@@ -146,7 +148,7 @@ class Dagster:
         assert self._process.poll() is None, (self.folder / "dagster.log").read_text()
         try:
             return bool(self.ask("{ version }"))
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return None
 
     def start_sensor(self, name: str) -> None:

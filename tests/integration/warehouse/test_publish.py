@@ -78,7 +78,7 @@ def test_a_reader_meets_no_error_while_builds_are_swapped(world, settings):
         for number in range(2, 22):
             hand_made_build(store, number)
             assert publish(settings).status == "published"
-        output, _ = reader.communicate("done\n", timeout=60)
+        output, _ = reader.communicate("done\n", timeout=600)
     opens, errors = (int(word) for word in output.split())
     assert errors == 0
     assert opens >= 20

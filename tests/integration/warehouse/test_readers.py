@@ -121,7 +121,7 @@ class Readers:
                 reads[_READS] >= least for reads, least in zip(self.reads, wanted, strict=True)
             )
 
-        wait_for(f"reads at {step}", all_have, 60)
+        wait_for(f"reads at {step}", all_have)
         self.steps.append(step)
 
     def stop(self) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,19 @@ def test_code_that_has_gone_meanwhile_is_judged_again(project, now):
     project.test.write_text("select 1")
     assert now() == built
     assert not now().is_judged
+
+
+def test_folders_in_which_others_write_meanwhile_are_not_looked_into(project, monkeypatch):
+    """Another process may rename or remove what was listed there a moment ago."""
+    project.parsed()
+    looked_into = []
+    scan = os.scandir
+
+    def seen(folder="."):
+        looked_into.append(Path(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", seen)
+    project.parsed()
+    assert project.code.project in looked_into
+    assert not [folder for folder in looked_into if "target" in folder.parts]
